@@ -1,0 +1,1 @@
+"""The story of three units, played against a running exchange."""

@@ -1,0 +1,1 @@
+"""What every service shares: events, bus, outbox, inbox, database, HTTP, log, settings, clock."""

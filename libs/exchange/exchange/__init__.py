@@ -1,0 +1,1 @@
+"""The exchange store: layout, quality rules, loader, reader."""

@@ -1,0 +1,1 @@
+"""The regulations as dated data: bodies, deadlines, articles, working days."""

@@ -1,0 +1,1 @@
+"""Makes what the services need: topics and their rights, roles and databases, buckets."""

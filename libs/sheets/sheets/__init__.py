@@ -1,0 +1,1 @@
+"""Spreadsheets in: limits before parsing, parsing in a limited child process."""

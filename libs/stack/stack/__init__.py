@@ -1,0 +1,1 @@
+"""Real Kafka, PostgreSQL and MinIO as local processes, without Docker."""

@@ -1,0 +1,1 @@
+"""The trail: every call back to grant, decision, article, batch and file."""

@@ -1,0 +1,1 @@
+"""The resource catalogue: entries, items, code sets, services."""

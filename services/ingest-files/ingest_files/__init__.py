@@ -1,0 +1,1 @@
+"""Files in: upload, checks, atomic load, the tables of the exchange store."""

@@ -1,0 +1,1 @@
+"""Units, people, accounts, roles, unit keys, tokens."""

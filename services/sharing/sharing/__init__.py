@@ -1,0 +1,1 @@
+"""Applications, decisions, grants and their keys."""
