@@ -1,0 +1,189 @@
+"""Who calls: registry tokens (EdDSA, one audience, at most ten minutes), verified against the registry's public keys.
+
+A service asks for its own tokens by client credentials. Keys are fetched once and again only for a key id that is not
+known, so that the registry's absence stops nobody who holds a valid token.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import httpx2
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from pydantic import SecretStr
+
+from common.errors import Forbidden, Unauthenticated, Unwell
+
+ALGORITHM: Final = "Ed25519"
+"""EdDSA with Ed25519 by its full name (RFC 9864)."""
+ISSUER: Final = "registry"
+MAX_LIFETIME: Final = 600
+"""Seconds that a token lives at most."""
+_LEEWAY: Final = 5
+_REFETCH_AFTER: Final = 10.0
+_EARLY: Final = 60.0
+_TIMEOUT: Final = 5.0
+
+
+class Role(StrEnum):
+    """What an account may do (REQ-U2); the edition of the regulation maps roles to bodies."""
+
+    COMPILER = "compiler"
+    REVIEWER = "reviewer"
+    PUBLISHER = "publisher"
+    APPLICANT = "applicant"
+    PROVIDER_REVIEWER = "provider-reviewer"
+    PLATFORM_REVIEWER = "platform-reviewer"
+    COORDINATOR = "coordinator"
+    FINAL_DECIDER = "final-decider"
+    OPENING_DECIDER = "opening-decider"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An account of a unit, or a service of the exchange, as its token says."""
+
+    account: str
+    unit: str
+    roles: frozenset[Role]
+
+    def may(self, *roles: Role) -> bool:
+        """Whether the caller has one of these roles."""
+        return not self.roles.isdisjoint(roles)
+
+    def need(self, *roles: Role) -> None:
+        """Raises Forbidden unless the caller has one of these roles."""
+        if not self.may(*roles):
+            names = "、".join(ROLE_NAMES[role] for role in roles)
+            raise Forbidden(f"需要角色：{names}", roles=[role.value for role in roles])
+
+    def need_unit(self, unit: str) -> None:
+        """Raises Forbidden unless the caller belongs to this unit."""
+        if self.unit != unit:
+            raise Forbidden("只能办理本单位的事项")
+
+
+ROLE_NAMES: Final[dict[Role, str]] = {
+    Role.COMPILER: "编制人",
+    Role.REVIEWER: "审核人",
+    Role.PUBLISHER: "发布人",
+    Role.APPLICANT: "申请人",
+    Role.PROVIDER_REVIEWER: "提供方审核人",
+    Role.PLATFORM_REVIEWER: "平台审核人",
+    Role.COORDINATOR: "协调人",
+    Role.FINAL_DECIDER: "共享属性最终认定人",
+    Role.OPENING_DECIDER: "开放属性最终认定人",
+    Role.AUDITOR: "审计人",
+    Role.ADMINISTRATOR: "管理员",
+    Role.SERVICE: "平台服务",
+}
+
+
+def caller_of(claims: dict[str, object]) -> Caller:
+    """The caller that the claims of a verified token name.
+
+    Raises:
+        Unauthenticated: a claim is missing or malformed.
+    """
+    account, unit, roles = claims.get("sub"), claims.get("unit"), claims.get("roles")
+    if not isinstance(account, str) or not isinstance(unit, str) or not isinstance(roles, list):
+        raise Unauthenticated("令牌内容不完整，请重新登录")
+    known = frozenset(Role(role) for role in roles if role in Role)
+    return Caller(account=account, unit=unit, roles=known)
+
+
+class Verifier:
+    """Verifies tokens for one audience."""
+
+    def __init__(self, registry_url: str, audience: str) -> None:
+        self._url = registry_url.rstrip("/") + "/.well-known/jwks.json"
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            iat={"essential": True},
+        )
+        self._keys = KeySet([])
+        self._fetched_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def caller(self, token: str) -> Caller:
+        """The caller of a token.
+
+        Raises:
+            Unauthenticated: the token is malformed, not for us, expired, or not signed by the registry.
+            Unwell: the registry's keys are not known yet and it does not answer.
+        """
+        try:
+            kid = jws.extract_compact(token.encode()).headers().get("kid")
+        except (JoseError, ValueError):
+            kid = None
+        if not isinstance(kid, str):
+            raise Unauthenticated("令牌无效，请重新登录")
+        if kid not in {key.kid for key in self._keys.keys}:
+            await self._fetch()
+        try:
+            claims = jwt.decode(token, self._keys, algorithms=[ALGORITHM]).claims
+            self._claims.validate(claims)
+        except (JoseError, ValueError):
+            raise Unauthenticated("令牌无效或已过期，请重新登录") from None
+        if claims["exp"] - claims["iat"] > MAX_LIFETIME:
+            raise Unauthenticated("令牌有效期超过上限")
+        return caller_of(claims)
+
+    async def _fetch(self) -> None:
+        async with self._fetching:
+            if time.monotonic() - self._fetched_at < _REFETCH_AFTER:
+                return
+            try:
+                async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
+                    answer = await client.get(self._url)
+                answer.raise_for_status()
+                self._keys = KeySet.import_key_set(answer.json())
+            except (httpx2.HTTPError, JoseError, ValueError) as error:
+                if not self._keys.keys:
+                    raise Unwell("registry") from error
+            self._fetched_at = time.monotonic()
+
+
+class ServiceTokens:
+    """Tokens of this service for others, got by client credentials and renewed a minute early."""
+
+    def __init__(self, registry_url: str, client: str, secret: SecretStr) -> None:
+        self._url = registry_url.rstrip("/") + "/tokens"
+        self._client, self._secret = client, secret
+        self._held: dict[str, tuple[str, float]] = {}
+        self._fetching = asyncio.Lock()
+
+    async def token(self, audience: str) -> str:
+        """A token for this audience.
+
+        Raises:
+            Unwell: the registry does not answer.
+            Unauthenticated: it refuses the credentials.
+        """
+        async with self._fetching:
+            held = self._held.get(audience)
+            if held is not None and time.monotonic() < held[1]:
+                return held[0]
+            body = {"client": self._client, "secret": self._secret.get_secret_value(), "audience": audience}
+            try:
+                async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
+                    answer = await client.post(self._url, json=body)
+            except httpx2.HTTPError as error:
+                raise Unwell("registry") from error
+            if answer.status_code >= 500:
+                raise Unwell("registry")
+            if answer.status_code != 200:
+                raise Unauthenticated("服务凭据被拒绝")
+            made = answer.json()
+            self._held[audience] = (made["token"], time.monotonic() + max(made["expires_in"] - _EARLY, 1.0))
+            return self._held[audience][0]

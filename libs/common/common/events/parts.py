@@ -1,0 +1,104 @@
+"""The values that several events share: items, key hashes, the basis of a decision."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from common.events.base import Part
+
+UnitCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+EntryCode = Annotated[str, StringConstraints(pattern=r"^[123][0-9]{5,15}-[0-9]{6}$")]
+ServiceCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
+ItemCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+ResourceVersion = Annotated[str, StringConstraints(pattern=r"^[123][0-9]{5,15}-[0-9]{6}_v[1-9][0-9]{0,5}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ItemType(StrEnum):
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMERIC = "numeric"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class Check(StrEnum):
+    """A check digit rule: GB 32100 (统一社会信用代码), GB 11643 (公民身份号码)."""
+
+    USCC = "uscc"
+    IDCARD = "idcard"
+
+
+class SharingType(StrEnum):
+    """2019§14, 2021§14: 无条件共享, 授权共享, 非共享."""
+
+    UNRESTRICTED = "unrestricted"
+    AUTHORIZED = "authorized"
+    NOT_SHARED = "not-shared"
+
+
+class OpeningType(StrEnum):
+    """2021§14: 无条件开放, 有条件开放, 非开放."""
+
+    UNRESTRICTED = "unrestricted"
+    CONDITIONAL = "conditional"
+    NOT_OPEN = "not-open"
+
+
+class CodeSetRef(Part):
+    id: str
+    version: int
+
+
+class Item(Part):
+    """An information item (信息项) of a resource version, in the catalogue's order."""
+
+    code: ItemCode
+    name: str
+    type: ItemType
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    nullable: bool = True
+    key_place: int | None = None
+    """Place in the resource's key, from 1; None outside of it."""
+    unique: bool = False
+    code_set: CodeSetRef | None = None
+    check: Check | None = None
+    sharing_type: SharingType
+    standard: str | None = None
+    """The standard field of Annex 3 §3 that this item is, by its code."""
+
+
+class KeyHash(Part):
+    """What is kept of a caller's key: its keyed hash, never the key."""
+
+    id: str
+    hash: Digest
+    algorithm: str
+    pepper: str
+    issued_at: AwareDatetime
+
+
+class Basis(Part):
+    """Under which rule a decision was made: edition, document, article, and whether the edition's term had passed."""
+
+    edition: str
+    document: str
+    rule: str
+    article: str
+    layer: str
+    past_term: bool
+
+
+class StoredFile(Part):
+    """A file as it lies in the object store: pinned by version, known by digest."""
+
+    bucket: str
+    key: str
+    version: str
+    sha256: Digest
+    size: int = Field(ge=0)
+    name: str
+    """The provider's name of the file, in a form that is safe to show."""

@@ -1,0 +1,207 @@
+"""The HTTP edge of the control-plane services: problem+json for every refusal, a trace for every request, bounded bodies.
+
+Error form: RFC 9457 `application/problem+json` with our stable `code` beside it. Texts are for people, in Chinese; a
+value that came in is never repeated.
+"""
+
+import time
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common import db, log, trace
+from common.auth import Caller, Verifier
+from common.errors import Refusal, Unauthenticated, Unwell
+from common.health import Health
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of a request body at most; files go to the object store, not through a service."""
+_PROBLEM: Final = "application/problem+json"
+_log = log.get(__name__)
+_bearer = HTTPBearer(auto_error=False, description="登记服务 registry 签发的令牌")
+
+
+def problem(status: int, code: str, message: str, **more: Any) -> Response:
+    body = {
+        "type": f"urn:shuqiao:problem:{code}",
+        "title": message,
+        "status": status,
+        "code": code,
+        "trace_id": trace.current().trace_id,
+        **more,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return Response(orjson.dumps(body, default=str), status, headers, _PROBLEM)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem(error.status, error.code, error.message, **({"details": error.details} if error.details else {}))
+
+
+async def _malformed(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    places = [{"at": ".".join(map(str, e["loc"])), "rule": e["type"], "message": _rule_text(e)} for e in error.errors()]
+    return problem(422, "malformed", "请求内容不符合接口要求，见 errors", errors=places[:100])
+
+
+def _rule_text(error: Any) -> str:
+    """What a field broke, from the rule and its limits alone: pydantic's own texts may repeat the value."""
+    context = {k: v for k, v in (error.get("ctx") or {}).items() if isinstance(v, (int, float, str)) and k != "error"}
+    limits = "，".join(f"{k}={v}" for k, v in context.items() if k not in {"input_type"})
+    known = {"missing": "缺少必填项", "extra_forbidden": "不允许的字段"}
+    return known.get(error["type"], f"不符合规则 {error['type']}" + (f"（{limits}）" if limits else ""))
+
+
+async def _by_starlette(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    texts = {404: "没有这个地址", 405: "此地址不支持该方法", 401: "需要登录", 415: "不支持的内容类型"}
+    return problem(error.status_code, f"http-{error.status_code}", texts.get(error.status_code, "请求无法处理"))
+
+
+async def _broken(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Unwell) or db.is_unwell(error):
+        _log.warning("http.unwell", error=type(error).__name__)
+        return problem(503, "unwell", "平台暂不可用，请稍后重试")
+    _log.error("http.broken", error=type(error).__name__, exc_info=error)
+    return problem(500, "broken", "平台内部错误，请将 trace_id 告知管理员")
+
+
+class Edge:
+    """Around every request: trace, bounded body, metrics, one line in the log; and the last net under every error."""
+
+    def __init__(self, app: ASGIApp, service: str, metrics: CollectorRegistry) -> None:
+        self._app = app
+        self._count = Counter(
+            "http_requests", "Requests by route and status", ["service", "method", "route", "status"], registry=metrics
+        )
+        self._seconds = Histogram(
+            "http_request_seconds", "Duration of requests in seconds", ["service", "route"], registry=metrics
+        )
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers = dict(scope["headers"])
+        current, token = trace.enter(headers.get(b"traceparent", b"").decode("latin-1"))
+        status = 500
+
+        async def traced_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-trace-id", current.trace_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        try:
+            length = headers.get(b"content-length", b"0")
+            if not length.isdigit() or int(length) > MAX_BODY:
+                await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
+            else:
+                await self._app(scope, _bounded(receive), traced_send)
+        except _BodyTooLarge:
+            await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
+        finally:
+            route = getattr(scope.get("route"), "path", "-")
+            seconds = time.perf_counter() - began
+            if not route.startswith("/health"):
+                self._count.labels(self._service, scope["method"], route, str(status)).inc()
+                self._seconds.labels(self._service, route).observe(seconds)
+                _log.info(
+                    "http.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+                )
+            trace.leave(token)
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The body as it comes, up to the limit: a chunked body names no length beforehand."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                raise _BodyTooLarge
+        return message
+
+    return counted
+
+
+async def caller_of(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """The caller that the request's token names; a refusal with status 401 without one."""
+    if credentials is None:
+        raise Unauthenticated("需要登录：请先向登记服务取得令牌")
+    verifier: Verifier = request.app.state.verifier
+    return await verifier.caller(credentials.credentials)
+
+
+Authenticated = Annotated[Caller, Depends(caller_of)]
+
+
+def application(
+    service: str,
+    *,
+    title: str,
+    description: str,
+    verifier: Verifier,
+    health: Health,
+    metrics: CollectorRegistry,
+    lifespan: Any,
+) -> FastAPI:
+    """A FastAPI application with our edge, our error form, health, metrics, and API pages that need no other network."""
+    app = FastAPIOffline(
+        "/docs",
+        None,
+        title=title,
+        description=description,
+        version="1",
+        lifespan=lifespan,
+        # 422 of a malformed request is problem+json, not FastAPI's own form.
+        responses={422: {"description": "不符合要求", "content": {_PROBLEM: {}}}},
+    )
+    app.state.verifier = verifier
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _by_starlette)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(Edge, service=service, metrics=metrics)
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> Response:
+        report = await health.report()
+        body = {"ready": report.ready, "needed": report.needed, "degraded": report.degraded}
+        return Response(orjson.dumps(body), 200 if report.ready else 503, media_type="application/json")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def measured() -> Response:
+        return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
+
+    return app
