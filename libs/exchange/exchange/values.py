@@ -1,0 +1,145 @@
+"""From text to typed values and back, by the item's declaration: one reading for files and for calls.
+
+A value that the item's type, length, precision, code set or check digit excludes is a `BadValue` naming the rule that
+it broke. Nothing is trimmed or normalised; a value that does not fit is never mended in silence.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from common.events import CodeSetRef, Item, ItemType
+from exchange.checks import CHECKS
+
+Value = str | int | Decimal | date | datetime
+CodeSets = Mapping[tuple[str, int], Collection[str]]
+"""Codes by (id, version) of the code set."""
+
+BIGINT: Final = 2**63
+_DATE: Final = re.compile(r"\A[0-9]{4}/[0-9]{2}/[0-9]{2}\Z")
+_DATETIME: Final = re.compile(r"\A[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\Z")
+_PLAIN_NUMBER: Final = re.compile(r"\A-?(?:0|[1-9][0-9]{0,999})(?:\.[0-9]{1,999})?\Z")
+# Controls (C0, C1, DEL), zero-width and joiners, bidi marks and isolates, BOM, interlinear and tag characters,
+# non-characters and surrogates: none of them can be seen, and each can make two texts look alike.
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+    "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+class BadValue(Exception):  # noqa: N818  a value that is refused
+    """A value that the item excludes; `rule` is one of type, length, range, code_set, check_digit, pattern."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.message = message
+
+
+def read(item: Item, text: str, code_sets: CodeSets, *, whole: bool = True) -> Value:
+    """The value that a text means for an item.
+
+    Dates are `YYYY/MM/DD`, datetimes `YYYY/MM/DD hh:mm:ss` (Annex 3 §6), numbers plain decimals. With `whole=False` (a
+    prefix or a bound of a range) code set and check digit are not asked.
+
+    Raises:
+        BadValue: the item excludes the text.
+    """
+    match item.type:
+        case ItemType.TEXT:
+            return _text(item, text, code_sets, whole=whole)
+        case ItemType.INTEGER:
+            if not _PLAIN_NUMBER.match(text) or "." in text or text == "-0":
+                raise BadValue("type", "应为整数")
+            # A text of more digits than any bigint is refused before it is turned into a number.
+            number = int(text) if len(text) <= 20 else BIGINT
+            if not -BIGINT <= number < BIGINT:
+                raise BadValue("range", "整数超出范围")
+            return number
+        case ItemType.NUMERIC:
+            return decimal(item, text)
+        case ItemType.DATE:
+            return _date(text)
+        case ItemType.DATETIME:
+            return _datetime(text)
+
+
+def visible(text: str) -> bool:
+    """Whether a text holds only characters that can be seen (no controls, bidi or zero-width marks, surrogates)."""
+    return _INVISIBLE.search(text) is None
+
+
+def _text(item: Item, text: str, code_sets: CodeSets, *, whole: bool) -> str:
+    if not text:
+        raise BadValue("length", "值为空")
+    if not visible(text):
+        raise BadValue("pattern", "含有不可见字符（控制符、零宽或方向符）")
+    if item.length is not None and len(text) > item.length:
+        raise BadValue("length", f"长度{len(text)}超过{item.length}个字符")
+    if whole:
+        check_code(item.code_set, text, code_sets)
+        if item.check is not None and not CHECKS[item.check](text):
+            raise BadValue("check_digit", "校验位不正确")
+    return text
+
+
+def check_code(reference: CodeSetRef | None, text: str, code_sets: CodeSets) -> None:
+    """Raises BadValue if the item has a code set and the text is not one of its codes; a set not known holds none."""
+    if reference is not None and text not in code_sets.get((reference.id, reference.version), ()):
+        raise BadValue("code_set", "不在代码集中")
+
+
+def decimal(item: Item, text: str) -> Decimal:
+    """A plain decimal within the item's precision and scale.
+
+    Raises:
+        BadValue: not a plain decimal, negative zero, or too many digits before or after the point.
+    """
+    if not _PLAIN_NUMBER.match(text):
+        raise BadValue("type", "应为普通十进制数")
+    whole, _, fraction = text.lstrip("-").partition(".")
+    scale = item.scale or 0
+    if len(fraction) > scale:
+        raise BadValue("range", f"小数位数超过{scale}位")
+    if item.precision is not None and len(whole if whole != "0" else "") > item.precision - scale:
+        raise BadValue("range", f"整数部分超过{item.precision - scale}位")
+    number = Decimal(text)
+    if text.startswith("-") and number == 0:
+        raise BadValue("type", "负零不是数")
+    return number
+
+
+def _date(text: str) -> date:
+    if not _DATE.match(text):
+        raise BadValue("type", "日期应写作 YYYY/MM/DD")
+    try:
+        return date(int(text[:4]), int(text[5:7]), int(text[8:10]))
+    except ValueError:
+        raise BadValue("type", "没有这一天") from None
+
+
+def _datetime(text: str) -> datetime:
+    if not _DATETIME.match(text):
+        raise BadValue("type", "时间应写作 YYYY/MM/DD hh:mm:ss")
+    try:
+        return datetime(  # noqa: DTZ001  items of type datetime are Beijing time without zone
+            int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]), int(text[17:19])
+        )
+    except ValueError:
+        raise BadValue("type", "没有这一时刻") from None
+
+
+def fragment(item: Item, column: str) -> str:
+    """SQL that shows a column as the protocol writes it, as a JSON fragment: digits kept, dates in the annex's form."""
+    match item.type:
+        case ItemType.DATE:
+            shown = f"to_json(to_char({column}, 'YYYY/MM/DD'))::text"
+        case ItemType.DATETIME:
+            shown = f"to_json(to_char({column}, 'YYYY/MM/DD HH24:MI:SS'))::text"
+        case ItemType.INTEGER | ItemType.NUMERIC:
+            shown = f"{column}::text"
+        case ItemType.TEXT:
+            shown = f"to_json({column})::text"
+    return f"coalesce({shown}, 'null')"
