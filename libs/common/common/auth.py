@@ -1,7 +1,7 @@
 """Who calls: registry tokens (EdDSA, one audience, at most ten minutes), verified against the registry's public keys.
 
-A service asks for its own tokens by client credentials. Keys are fetched once and again only for a key id that is not
-known, so that the registry's absence stops nobody who holds a valid token.
+Keys are fetched once, and again only for a key id that is not known, so that the registry's absence stops nobody who
+holds a valid token.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ import httpx2
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from pydantic import SecretStr
 
 from common.errors import Forbidden, Unauthenticated, Unwell
 
@@ -25,7 +24,6 @@ MAX_LIFETIME: Final = 600
 """Seconds that a token lives at most."""
 _LEEWAY: Final = 5
 _REFETCH_AFTER: Final = 10.0
-_EARLY: Final = 60.0
 _TIMEOUT: Final = 5.0
 
 
@@ -115,6 +113,10 @@ class Verifier:
         self._fetched_at = float("-inf")
         self._fetching = asyncio.Lock()
 
+    def trust(self, keys: KeySet) -> None:
+        """Take keys that need not be fetched: the registry knows its own."""
+        self._keys = keys
+
     async def caller(self, token: str) -> Caller:
         """The caller of a token.
 
@@ -152,38 +154,3 @@ class Verifier:
                 if not self._keys.keys:
                     raise Unwell("registry") from error
             self._fetched_at = time.monotonic()
-
-
-class ServiceTokens:
-    """Tokens of this service for others, got by client credentials and renewed a minute early."""
-
-    def __init__(self, registry_url: str, client: str, secret: SecretStr) -> None:
-        self._url = registry_url.rstrip("/") + "/tokens"
-        self._client, self._secret = client, secret
-        self._held: dict[str, tuple[str, float]] = {}
-        self._fetching = asyncio.Lock()
-
-    async def token(self, audience: str) -> str:
-        """A token for this audience.
-
-        Raises:
-            Unwell: the registry does not answer.
-            Unauthenticated: it refuses the credentials.
-        """
-        async with self._fetching:
-            held = self._held.get(audience)
-            if held is not None and time.monotonic() < held[1]:
-                return held[0]
-            body = {"client": self._client, "secret": self._secret.get_secret_value(), "audience": audience}
-            try:
-                async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
-                    answer = await client.post(self._url, json=body)
-            except httpx2.HTTPError as error:
-                raise Unwell("registry") from error
-            if answer.status_code >= 500:
-                raise Unwell("registry")
-            if answer.status_code != 200:
-                raise Unauthenticated("服务凭据被拒绝")
-            made = answer.json()
-            self._held[audience] = (made["token"], time.monotonic() + max(made["expires_in"] - _EARLY, 1.0))
-            return self._held[audience][0]

@@ -233,9 +233,8 @@ async def _dead_letters(parts: Parts, options: argparse.Namespace) -> int:
             done = await deadletters.replayed(parts.db)
             async for letter in deadletters.read_all(parts.kafka, parts.service):
                 at = clock.show(clock.from_millis(letter.parked_at_ms))
-                say(
-                    f"{at}  {letter.origin}  {letter.reason}  {'replayed ' + done[letter.origin] if letter.origin in done else ''}\n"
-                )
+                state = f"replayed {done[letter.origin]}" if letter.origin in done else "parked"
+                say(f"{at}  {letter.origin}  {letter.reason}  {state}\n")
             return 0
         letter = await deadletters.find(parts.kafka, parts.service, options.origin)
         if options.action == "show":

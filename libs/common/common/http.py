@@ -1,4 +1,4 @@
-"""The HTTP edge of the control-plane services: problem+json for every refusal, a trace for every request, bounded bodies.
+"""The HTTP edge of the control-plane services: problem+json for refusals, a trace for requests, bounded bodies.
 
 Error form: RFC 9457 `application/problem+json` with our stable `code` beside it. Texts are for people, in Chinese; a
 value that came in is never repeated.
@@ -56,7 +56,7 @@ async def _malformed(_request: Request, error: Exception) -> Response:
 def _rule_text(error: Any) -> str:
     """What a field broke, from the rule and its limits alone: pydantic's own texts may repeat the value."""
     context = {k: v for k, v in (error.get("ctx") or {}).items() if isinstance(v, (int, float, str)) and k != "error"}
-    limits = "，".join(f"{k}={v}" for k, v in context.items() if k not in {"input_type"})
+    limits = "，".join(f"{k}={v}" for k, v in context.items() if k != "input_type")
     known = {"missing": "缺少必填项", "extra_forbidden": "不允许的字段"}
     return known.get(error["type"], f"不符合规则 {error['type']}" + (f"（{limits}）" if limits else ""))
 
@@ -115,7 +115,7 @@ class Edge:
                 await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
             else:
                 await self._app(scope, _bounded(receive), traced_send)
-        except _BodyTooLarge:
+        except _BodyTooLargeError:
             await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
         finally:
             route = getattr(scope.get("route"), "path", "-")
@@ -129,7 +129,7 @@ class Edge:
             trace.leave(token)
 
 
-class _BodyTooLarge(Exception):
+class _BodyTooLargeError(Exception):
     pass
 
 
@@ -143,7 +143,7 @@ def _bounded(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
             if seen > MAX_BODY:
-                raise _BodyTooLarge
+                raise _BodyTooLargeError
         return message
 
     return counted
@@ -172,7 +172,7 @@ def application(
     metrics: CollectorRegistry,
     lifespan: Any,
 ) -> FastAPI:
-    """A FastAPI application with our edge, our error form, health, metrics, and API pages that need no other network."""
+    """A FastAPI application with our edge and error form, health, metrics, and API pages that need no network."""
     app = FastAPIOffline(
         "/docs",
         None,

@@ -42,11 +42,9 @@ def _clean(value: Any, depth: int = 0) -> Any:
         return {k: REDACTED if _SECRET_NAMES.search(str(k)) else _clean(v, depth + 1) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(v, depth + 1) for v in value]
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"{len(value)} bytes"
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    return scrub(str(value))
+    return f"{len(value)} bytes" if isinstance(value, (bytes, bytearray)) else scrub(str(value))
 
 
 def redact(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -130,7 +130,9 @@ class Relay:
             server_settings={**db.SERVER_SETTINGS, "application_name": f"relay of {self._name}"},
         )
         try:
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+            while not await connection.fetchval(  # noqa: ASYNC110  another process holds it; there is no event
+                "select pg_try_advisory_lock($1)", _LOCK
+            ):
                 await asyncio.sleep(_RETRY_LOCK)
             producer = self._make_producer()
             await producer.start()

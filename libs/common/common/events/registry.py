@@ -29,8 +29,10 @@ class UnitChanged(StateEvent):
     """Id of the responsible leader (分管领导)."""
     dedicated: str | None
     """Id of the dedicated person (专人)."""
-    accounts: int
-    """People of the unit with an account: a unit with one needs the platform's review (REQ-U2)."""
+    body: str | None
+    """The body of the regulation that this unit is (`data-centre`), by the edition's code."""
+    catalog_keepers: int
+    """People of the unit who keep its catalogue (compile, review, publish): one alone needs the platform's review."""
     keys: tuple[KeyHash, ...]
     changed_at: AwareDatetime
     changed_by: str

@@ -1,0 +1,31 @@
+"""The register, put together."""
+
+import json
+
+from joserfc.jwk import KeySet, OKPKey
+
+from common import clock, db, host
+from common.keys import Pepper
+from policy import load_shipped
+from registry import api
+from registry.service import Registrar
+from registry.settings import RegistrySettings
+
+NAME = "registry"
+ABOUT = "登记服务：单位、人员、账号与角色、单位密钥、登录令牌、平台运行状态。"
+
+
+def build(settings: RegistrySettings) -> host.Parts:
+    """Nothing is connected yet."""
+    database = db.connect(settings.database_url, application=NAME)
+    reg = Registrar(
+        clock=clock.now,
+        pepper=Pepper(settings.pepper_id, settings.pepper.get_secret_value().encode()),
+        book=load_shipped(),
+    )
+    key = OKPKey.import_key(json.loads(settings.signing_key.get_secret_value()))
+    signer = api.Signer(OKPKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint(), "use": "sig"}))
+    parts = host.assemble(settings, service=NAME, title="数桥 · 登记服务", description=ABOUT, database=database)
+    parts.app.state.verifier.trust(KeySet.import_key_set(signer.public()))  # type: ignore[arg-type]
+    parts.app.include_router(api.routes(database, reg, signer))
+    return parts

@@ -1,0 +1,38 @@
+"""What the register is told."""
+
+import json
+
+from joserfc.jwk import OKPKey
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import MigrationSettings, ServiceSettings
+
+
+class RegistrySettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="REGISTRY_")
+
+    signing_key: SecretStr = Field(min_length=40)
+    """Ed25519 private key of the tokens, as a JWK (JSON)."""
+    pepper_id: str = Field(min_length=1)
+    pepper: SecretStr = Field(min_length=32)
+    """The secret of the keyed hashes of unit keys; the gateway holds the same."""
+
+
+class RegistryMigration(MigrationSettings):
+    model_config = SettingsConfigDict(env_prefix="REGISTRY_")
+
+
+def example() -> RegistrySettings:
+    """Settings that suffice to write the API documents."""
+    return RegistrySettings(
+        port=0,
+        database_url=SecretStr("postgresql://registry@localhost/registry"),
+        kafka_servers="localhost:9092",
+        kafka_user="registry",
+        kafka_password=SecretStr("-"),
+        registry_url="http://localhost",
+        signing_key=SecretStr(json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))),
+        pepper_id="example",
+        pepper=SecretStr("-" * 32),
+    )
