@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -147,6 +148,18 @@ def _bounded(receive: Receive) -> Receive:
         return message
 
     return counted
+
+
+class In(BaseModel):
+    """What comes in: unknown fields are refused, so that nothing can be set that is not named."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Out(BaseModel):
+    """What goes out: every field is always there."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 async def caller_of(

@@ -1,4 +1,4 @@
-"""Keeps the locked JSON Schemas of the events: an event only ever gains optional fields.
+"""Keeps the locked JSON Schemas of the events and of the catalogue entry: they only ever gain optional fields.
 
 python -m common.schemas check    compares the declarations with the locked files; exit 1 on any difference
 python -m common.schemas lock     writes new and compatibly grown schemas; refuses anything else
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from common import events
+from common.entry import EntryContent
 from common.events import base
 
 FOLDER: Final = Path(events.__file__).parent / "schemas"
+ENTRY: Final = Path(__file__).parent / "entry.schema.json"
 _PROSE: Final = frozenset({"title", "description", "default"})
 
 
@@ -40,8 +42,9 @@ def differences(locked: Any, now: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {json.dumps(locked, ensure_ascii=False)} became {json.dumps(now, ensure_ascii=False)}"
 
 
-def _path(event: type[base.Event]) -> Path:
-    return FOLDER / f"{event.topic}.json"
+def _all() -> dict[Path, dict[str, Any]]:
+    found = {FOLDER / f"{event.topic}.json": base.schema(event) for event in events.ALL}
+    return {**found, ENTRY: EntryContent.model_json_schema(mode="validation")}
 
 
 def _text(schema: dict[str, Any]) -> str:
@@ -51,33 +54,28 @@ def _text(schema: dict[str, Any]) -> str:
 def check() -> list[str]:
     """What does not agree with the locked files, one line each; empty if all agrees."""
     found: list[str] = []
-    for event in events.ALL:
-        path = _path(event)
+    schemas = _all()
+    for path, now in schemas.items():
         if not path.exists():
-            found.append(f"{event.topic}: not locked; run `python -m common.schemas lock`")
+            found.append(f"{path.stem}: not locked; run `python -m common.schemas lock`")
             continue
-        locked, now = json.loads(path.read_text()), base.schema(event)
-        broken = [f"{event.topic}: {line}" for line in differences(locked, now)]
+        broken = [f"{path.stem}: {line}" for line in differences(json.loads(path.read_text()), now)]
         if broken:
             found += broken
         elif path.read_text() != _text(now):
-            found.append(f"{event.topic}: grew or was reworded; run `python -m common.schemas lock`")
-    known = {_path(event).name for event in events.ALL}
-    found += [
-        f"{path.name}: no such event any more" for path in sorted(FOLDER.glob("*.json")) if path.name not in known
-    ]
-    return found
+            found.append(f"{path.stem}: grew or was reworded; run `python -m common.schemas lock`")
+    gone = sorted(set(FOLDER.glob("*.json")) - schemas.keys())
+    return found + [f"{path.name}: no such event any more" for path in gone]
 
 
 def lock() -> list[str]:
     """Write what is new or grown; what is incompatible stays and is returned."""
     refused: list[str] = []
     FOLDER.mkdir(exist_ok=True)
-    for event in events.ALL:
-        path, now = _path(event), base.schema(event)
+    for path, now in _all().items():
         broken = list(differences(json.loads(path.read_text()), now)) if path.exists() else []
         if broken:
-            refused += [f"{event.topic}: {line}" for line in broken]
+            refused += [f"{path.stem}: {line}" for line in broken]
         else:
             path.write_text(_text(now))
     return refused

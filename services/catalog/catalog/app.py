@@ -1,0 +1,26 @@
+"""The catalogue, put together."""
+
+from catalog import api, stream
+from catalog.service import Keeper
+from catalog.settings import CatalogSettings
+from common import clock, db, host
+from policy import load_shipped
+
+NAME = "catalog"
+ABOUT = "目录服务：公共数据资源目录的条目、信息项、代码集和资源的服务。"
+
+
+def build(settings: CatalogSettings) -> host.Parts:
+    """Nothing is connected yet."""
+    database = db.connect(settings.database_url, application=NAME)
+    keeper = Keeper(clock=clock.now, book=load_shipped())
+    parts = host.assemble(
+        settings,
+        service=NAME,
+        title="数桥 · 目录服务",
+        description=ABOUT,
+        database=database,
+        routes=stream.routes(database, keeper),
+    )
+    parts.app.include_router(api.routes(database, keeper))
+    return parts

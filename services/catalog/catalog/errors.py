@@ -1,0 +1,66 @@
+"""What the catalogue refuses."""
+
+from common.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class EntryUnknown(NotFound):
+    code = "entry-unknown"
+
+    def __init__(self, entry: str) -> None:
+        super().__init__("没有这个目录条目", entry=entry)
+
+
+class EntryState(Conflict):
+    """The entry, or its draft, is in a state that does not allow this."""
+
+    code = "entry-state"
+
+
+class StaleRevision(Conflict):
+    """Somebody else changed it meanwhile."""
+
+    code = "stale-revision"
+
+
+class BasisMissing(Invalid):
+    """The type needs its reason and its basis in law (2019§14, 2021§14)."""
+
+    code = "basis-missing"
+
+
+class CodeSetUnknown(NotFound):
+    code = "code-set-unknown"
+
+
+class NotSeparated(Forbidden):
+    """The one who compiled may not do this (REQ-U2)."""
+
+    code = "not-separated"
+
+
+class OpinionMissing(Invalid):
+    code = "opinion-missing"
+
+
+class ServiceUnknown(NotFound):
+    code = "service-unknown"
+
+
+class ServiceTaken(Conflict):
+    """The code is, or once was, another service's; codes are never given again."""
+
+    code = "service-taken"
+
+
+class ServiceState(Conflict):
+    code = "service-state"
+
+
+class ServiceUnfit(Invalid):
+    """The service does not fit the items of its resource."""
+
+    code = "service-unfit"
+
+
+class UnitNotActive(Forbidden):
+    code = "unit-not-active"
