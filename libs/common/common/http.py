@@ -48,6 +48,15 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return problem(error.status, error.code, error.message, **({"details": error.details} if error.details else {}))
 
 
+def also_refused(app: FastAPI, kind: type[Exception], status: int = 409) -> None:
+    """Answer errors of a pure library as refusals: they carry `code` and `message` as ours do."""
+
+    async def answer(_request: Request, error: Exception) -> Response:
+        return problem(status, str(getattr(error, "code", "refused")), str(getattr(error, "message", "")))
+
+    app.add_exception_handler(kind, answer)
+
+
 async def _malformed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = [{"at": ".".join(map(str, e["loc"])), "rule": e["type"], "message": _rule_text(e)} for e in error.errors()]

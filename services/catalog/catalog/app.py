@@ -3,8 +3,8 @@
 from catalog import api, stream
 from catalog.service import Keeper
 from catalog.settings import CatalogSettings
-from common import clock, db, host
-from policy import load_shipped
+from common import clock, db, host, http
+from policy import PolicyError, load_shipped
 
 NAME = "catalog"
 ABOUT = "目录服务：公共数据资源目录的条目、信息项、代码集和资源的服务。"
@@ -22,5 +22,6 @@ def build(settings: CatalogSettings) -> host.Parts:
         database=database,
         routes=stream.routes(database, keeper),
     )
+    http.also_refused(parts.app, PolicyError)
     parts.app.include_router(api.routes(database, keeper))
     return parts

@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from joserfc import jwt
 from joserfc.jwk import OKPKey
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from common.auth import ALGORITHM, ISSUER, MAX_LIFETIME, Caller, Role
 from common.db import Db
 from common.events import ExchangeState, UnitState
-from common.http import Authenticated
+from common.http import Authenticated, In, Out
 from common.ids import uuid7
 from registry import errors, service
 from registry.domain import Exchange, Unit, UnitKind
@@ -25,18 +25,6 @@ Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$", examples=["mzj"])
 AccountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{2,39}$", examples=["mzj.bianzhi"])]
 Short = Annotated[str, Field(min_length=1, max_length=100)]
 Why = Annotated[str, Field(min_length=2, max_length=500)]
-
-
-class In(BaseModel):
-    """What comes in: unknown fields are refused, so that nothing can be set that is not named here."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class Out(BaseModel):
-    """What goes out: every field is always there."""
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class LoginIn(In):

@@ -4,9 +4,9 @@ import json
 
 from joserfc.jwk import KeySet, OKPKey
 
-from common import clock, db, host
+from common import clock, db, host, http
 from common.keys import Pepper
-from policy import load_shipped
+from policy import PolicyError, load_shipped
 from registry import api
 from registry.service import Registrar
 from registry.settings import RegistrySettings
@@ -27,5 +27,6 @@ def build(settings: RegistrySettings) -> host.Parts:
     signer = api.Signer(OKPKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint(), "use": "sig"}))
     parts = host.assemble(settings, service=NAME, title="数桥 · 登记服务", description=ABOUT, database=database)
     parts.app.state.verifier.trust(KeySet.import_key_set(signer.public()))  # type: ignore[arg-type]
+    http.also_refused(parts.app, PolicyError)
     parts.app.include_router(api.routes(database, reg, signer))
     return parts
