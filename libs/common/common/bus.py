@@ -176,6 +176,25 @@ def declare_published(made: KafkaBroker, service: str) -> None:
             )
 
 
+def declare_read(made: KafkaBroker, service: str, event_type: type[Event]) -> None:
+    """Name a topic that a state reader reads, so that the AsyncAPI document holds it; never started as a subscriber."""
+    subscriber = made.subscriber(
+        event_type.topic,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        group_id=group(service, event_type),
+        no_reply=True,
+        auto_offset_reset="earliest",
+        title=f"{service} reads {event_type.topic}",
+        description=(event_type.__doc__ or "").strip(),
+    )
+
+    async def never(event: Event) -> None:
+        raise AssertionError(type(event))
+
+    never.__annotations__["event"] = event_type
+    subscriber(never)
+
+
 def _receiver(service: str, route: Route) -> Callable[..., Awaitable[None]]:
     async def receive(event: Event, message: KafkaMessage) -> None:
         record: ConsumerRecord[Any, Any] = message.raw_message

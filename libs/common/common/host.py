@@ -39,12 +39,19 @@ class Parts:
     """What a service is made of."""
 
     service: str
-    app: FastAPI
+    app: FastAPI | None
+    """None where the edge is no FastAPI application."""
     db: Db
     kafka: bus.Kafka
     broker: KafkaBroker | None = None
     routes: bus.Routes | None = None
     readers: list[StateReader] = field(default_factory=list)
+
+    @property
+    def http(self) -> FastAPI:
+        """The FastAPI application of a service that has one."""
+        assert self.app is not None
+        return self.app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,8 @@ class Service:
     more_migrations: Callable[[Any], list[tuple[str, Any]]] = lambda _: []
     """Further (package, owner's address) pairs to migrate, from the owner's settings."""
     commands: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
+    serve: Callable[[Any], None] | None = None
+    """How to serve, where it is not by a FastAPI application."""
 
 
 def assemble(
@@ -155,11 +164,11 @@ async def stop_broker(broker: KafkaBroker, starting: "asyncio.Task[None]") -> No
         await asyncio.wait_for(broker.stop(), _STOP_TIMEOUT)
 
 
-def serve(app: FastAPI, settings: ServiceSettings) -> None:
+def serve(parts: Parts, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are finished first."""
     uvicorn.Server(
         uvicorn.Config(
-            app,
+            parts.http,
             host=settings.host,
             port=settings.port,
             log_config=None,
@@ -182,7 +191,8 @@ def asyncapi(parts: Parts, service: Service) -> str:
 
 
 def openapi(parts: Parts) -> str:
-    return json.dumps(parts.app.openapi(), ensure_ascii=False, indent=1) + "\n"
+    """The OpenAPI document of a service as JSON."""
+    return json.dumps(parts.http.openapi(), ensure_ascii=False, indent=1) + "\n"
 
 
 def main(service: Service, arguments: list[str] | None = None) -> int:
@@ -191,7 +201,8 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub.add_parser("serve", help="serve requests and read events until told to stop")
     sub.add_parser("migrate", help="bring the database to the newest revision (as the tables' owner)")
-    sub.add_parser("openapi", help="print the OpenAPI document")
+    if service.serve is None:
+        sub.add_parser("openapi", help="print the OpenAPI document")
     sub.add_parser("asyncapi", help="print the AsyncAPI document")
     dead = sub.add_parser("dead-letters", help="see and replay what was parked")
     dead.add_argument("action", choices=["list", "show", "replay"])
@@ -208,7 +219,10 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
         case "serve":
             settings = read_or_exit(service.settings)
             log.configure(service.name, settings.log_level)
-            serve(service.build(settings).app, settings)
+            if service.serve is not None:
+                service.serve(settings)
+            else:
+                serve(service.build(settings), settings)
         case "migrate":
             owner = read_or_exit(service.owner)
             log.configure(service.name)

@@ -22,6 +22,6 @@ def build(settings: CatalogSettings) -> host.Parts:
         database=database,
         routes=stream.routes(database, keeper),
     )
-    http.also_refused(parts.app, PolicyError)
-    parts.app.include_router(api.routes(database, keeper))
+    http.also_refused(parts.http, PolicyError)
+    parts.http.include_router(api.routes(database, keeper))
     return parts

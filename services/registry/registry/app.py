@@ -26,7 +26,7 @@ def build(settings: RegistrySettings) -> host.Parts:
     key = OKPKey.import_key(json.loads(settings.signing_key.get_secret_value()))
     signer = api.Signer(OKPKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint(), "use": "sig"}))
     parts = host.assemble(settings, service=NAME, title="数桥 · 登记服务", description=ABOUT, database=database)
-    parts.app.state.verifier.trust(KeySet.import_key_set(signer.public()))  # type: ignore[arg-type]
-    http.also_refused(parts.app, PolicyError)
-    parts.app.include_router(api.routes(database, reg, signer))
+    parts.http.state.verifier.trust(KeySet([signer.key]))
+    http.also_refused(parts.http, PolicyError)
+    parts.http.include_router(api.routes(database, reg, signer))
     return parts

@@ -29,6 +29,6 @@ def build(settings: SharingSettings) -> host.Parts:
         database=database,
         routes=stream.routes(database),
     )
-    http.also_refused(parts.app, PolicyError)
-    parts.app.include_router(api.routes(database, desk))
+    http.also_refused(parts.http, PolicyError)
+    parts.http.include_router(api.routes(database, desk))
     return parts

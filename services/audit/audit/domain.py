@@ -1,0 +1,155 @@
+"""The trail as values: what is kept of an event, and the thread from a call back to the file and the article."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from common.events import (
+    BatchIngested,
+    BatchRejected,
+    CallRecord,
+    CatalogChanged,
+    CodeSetChanged,
+    Event,
+    ExchangeStateChanged,
+    FileReceived,
+    GrantChanged,
+    Meta,
+    ResourceReady,
+    ServiceChanged,
+    ShareApproved,
+    ShareRefused,
+    ShareRequested,
+    UnitChanged,
+)
+
+KEPT: Final[tuple[type[Event], ...]] = (
+    UnitChanged,
+    ExchangeStateChanged,
+    CatalogChanged,
+    ServiceChanged,
+    CodeSetChanged,
+    ShareRequested,
+    ShareApproved,
+    ShareRefused,
+    GrantChanged,
+    FileReceived,
+    BatchIngested,
+    BatchRejected,
+    ResourceReady,
+)
+"""Every event but the records of calls, which have a table of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An event as the trail keeps it, whole."""
+
+    id: UUID
+    topic: str
+    key: str
+    ref: str
+    """By what other things name it: a batch its id, an upload its id, else the key."""
+    version: int | None
+    happened_at: datetime
+    trace_id: str | None
+    body: dict[str, Any]
+
+
+def keep(event: Event, meta: Meta) -> Kept:
+    """The event as the trail keeps it."""
+    ref = event.key
+    if isinstance(event, BatchIngested):
+        ref = str(event.batch)
+    elif isinstance(event, (FileReceived, BatchRejected)):
+        ref = str(event.upload)
+    return Kept(
+        id=meta.id,
+        topic=event.topic,
+        key=event.key,
+        ref=ref,
+        version=event.order,
+        happened_at=meta.time,
+        trace_id=meta.traceparent.split("-")[1] if meta.traceparent and meta.traceparent.count("-") == 3 else None,
+        body=event.model_dump(mode="json"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the records of one worker since one start have come."""
+
+    worker: str
+    start: UUID
+    next_number: int
+
+    def missing_before(self, first: int) -> tuple[int, int] | None:
+        """The numbers that a group beginning with `first` shows to be missing, if any."""
+        return (self.next_number, first - 1) if first > self.next_number else None
+
+    def after(self, first: int, count: int) -> "Progress":
+        """The progress with a group of records; one that was seen before changes nothing."""
+        reached = max(self.next_number, first + count)
+        return Progress(worker=self.worker, start=self.start, next_number=reached)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is looked for in the trail; at least one of the first five must be named."""
+
+    trace_id: str | None = None
+    unit: str | None = None
+    grant: UUID | None = None
+    entry: str | None = None
+    batch: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+
+    @property
+    def asks(self) -> bool:
+        named = (self.trace_id, self.unit, self.grant, self.entry, self.batch)
+        return any(value is not None for value in named)
+
+
+LONGEST_SEARCH: Final = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call's record with the worker that numbered it."""
+
+    worker: str
+    start: UUID
+    record: CallRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A call, and everything that it rests on, each as the exchange told it at the time."""
+
+    call: Call
+    unit: dict[str, Any] | None
+    service: dict[str, Any] | None
+    grant: dict[str, Any] | None
+    application: dict[str, Any] | None
+    decision: dict[str, Any] | None
+    entry: dict[str, Any] | None
+    batches: tuple[dict[str, Any], ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The parts that the call names and the trail does not hold (yet)."""
+        record = self.call.record
+        asked = {
+            "unit": (record.unit, self.unit),
+            "service": (record.service_version, self.service),
+            "grant": (record.grant, self.grant),
+            "application": (record.application, self.application),
+            "decision": (record.application, self.decision),
+        }
+        found = [name for name, (named, held) in asked.items() if named is not None and held is None]
+        if len(self.batches) < len(record.batches):
+            found.append("batches")
+        return tuple(found)

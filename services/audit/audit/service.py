@@ -1,0 +1,95 @@
+"""What the trail does: keep what happens, and lead from a call back to the file and the article."""
+
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from audit import domain, errors, store
+from audit.domain import Call, Search, Thread
+from common import log
+from common.auth import Caller, Role
+from common.events import (
+    AccessLogged,
+    BatchIngested,
+    CatalogChanged,
+    Event,
+    GrantChanged,
+    Meta,
+    ServiceChanged,
+    ShareApproved,
+    ShareRequested,
+    UnitChanged,
+)
+
+_log = log.get(__name__)
+
+
+async def keep_event(tx: AsyncSession, event: Event, meta: Meta) -> None:
+    """Keep an event whole."""
+    await store.add_event(tx, domain.keep(event, meta))
+
+
+async def keep_calls(tx: AsyncSession, event: AccessLogged) -> None:
+    """Keep a group of call records, and note the numbers that it shows to be missing."""
+    reached = await store.progress_of(tx, event.worker, event.start)
+    missing = reached.missing_before(event.first)
+    if missing is not None:
+        _log.error("audit.records_missing", worker=event.worker, first=missing[0], last=missing[1])
+        await store.add_gap(tx, reached, *missing)
+    await store.add_calls(tx, event.worker, event.start, event.records)
+    await store.save_progress(tx, reached.after(event.first, len(event.records)))
+
+
+def _seen_by(caller: Caller) -> str | None:
+    """Auditors see all; anybody else the calls of the own unit and of its resources."""
+    return None if caller.may(Role.AUDITOR) else caller.unit
+
+
+async def find(tx: AsyncSession, search: Search, caller: Caller) -> list[Call]:
+    """Calls by trace, unit, grant, resource, batch and time (REQ-T1), the newest first.
+
+    Raises:
+        NothingAsked: none of what can be looked for is named.
+    """
+    if not search.asks:
+        raise errors.NothingAsked("请至少给出 trace_id、单位、授权、资源、批次之一")
+    return await store.find(tx, search, seen_by=_seen_by(caller))
+
+
+async def thread(tx: AsyncSession, call_id: UUID, caller: Caller) -> Thread:
+    """A call with all that it rests on: grant, application, decision with edition and article, batches and files.
+
+    Raises:
+        CallUnknown: there is none, or the caller may not see it.
+    """
+    found = await store.one(tx, call_id, seen_by=_seen_by(caller))
+    if found is None:
+        raise errors.CallUnknown
+    record = found.record
+    at = record.recorded_at
+
+    async def told(kind: type[Event], ref: object, version: int | None = None) -> dict[str, object] | None:
+        if ref is None:
+            return None
+        return await store.newest(tx, kind.topic, str(ref), version=version, before=None if version else at)
+
+    return Thread(
+        call=found,
+        unit=await told(UnitChanged, record.unit),
+        service=await told(ServiceChanged, record.service, record.service_version),
+        grant=await told(GrantChanged, record.grant, record.grant_version),
+        application=await told(ShareRequested, record.application),
+        decision=await told(ShareApproved, record.application),
+        entry=await told(CatalogChanged, record.entry),
+        batches=tuple(await store.by_refs(tx, BatchIngested.topic, map(str, record.batches))),
+    )
+
+
+async def gaps(tx: AsyncSession, caller: Caller) -> list[dict[str, object]]:
+    """Numbers of call records that are missing in the trail; empty if every call is accounted for."""
+    caller.need(Role.AUDITOR)
+    return await store.gaps(tx)
+
+
+async def make_partitions(tx: AsyncSession) -> None:
+    await store.make_partitions(tx)

@@ -1,0 +1,199 @@
+"""Rows of the trail and nothing but; they are added, never altered."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from audit.domain import Call, Kept, Progress, Search
+from common.events import CallRecord
+
+metadata: Final = sa.MetaData()
+
+call: Final = sa.Table(
+    "call",
+    metadata,
+    sa.Column("received_at", sa.DateTime(timezone=True), primary_key=True),
+    sa.Column("call", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("worker", sa.Text),
+    sa.Column("start", pg.UUID(as_uuid=True)),
+    sa.Column("number", sa.BigInteger),
+    sa.Column("trace_id", sa.Text),
+    sa.Column("unit", sa.Text),
+    sa.Column("entry", sa.Text),
+    sa.Column("grant", pg.UUID(as_uuid=True)),
+    sa.Column("code", sa.Text),
+    sa.Column("subject", sa.Text),
+    sa.Column("batches", pg.ARRAY(pg.UUID(as_uuid=True))),
+    sa.Column("record", pg.JSONB),
+)
+kept: Final = sa.Table(
+    "kept_event",
+    metadata,
+    sa.Column("id", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("topic", sa.Text),
+    sa.Column("key", sa.Text),
+    sa.Column("ref", sa.Text),
+    sa.Column("version", sa.Integer),
+    sa.Column("happened_at", sa.DateTime(timezone=True)),
+    sa.Column("trace_id", sa.Text),
+    sa.Column("body", pg.JSONB),
+)
+progress: Final = sa.Table(
+    "worker_progress",
+    metadata,
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("start", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("next_number", sa.BigInteger),
+)
+gap: Final = sa.Table(
+    "worker_gap",
+    metadata,
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("start", pg.UUID(as_uuid=True), primary_key=True),
+    sa.Column("first", sa.BigInteger, primary_key=True),
+    sa.Column("last", sa.BigInteger),
+    sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.func.now()),
+)
+
+
+async def add_event(tx: AsyncSession, event: Kept) -> None:
+    await tx.execute(
+        insert(kept)
+        .values(
+            id=event.id,
+            topic=event.topic,
+            key=event.key,
+            ref=event.ref,
+            version=event.version,
+            happened_at=event.happened_at,
+            trace_id=event.trace_id,
+            body=event.body,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def add_calls(tx: AsyncSession, worker: str, start: UUID, records: Iterable[CallRecord]) -> None:
+    rows = [
+        {
+            "received_at": record.received_at,
+            "call": record.call,
+            "kind": record.kind.value,
+            "worker": worker,
+            "start": start,
+            "number": record.number,
+            "trace_id": record.trace_id,
+            "unit": record.unit,
+            "entry": record.entry,
+            "grant": record.grant,
+            "code": record.code,
+            "subject": record.subject,
+            "batches": list(record.batches),
+            "record": record.model_dump(mode="json"),
+        }
+        for record in records
+    ]
+    await tx.execute(insert(call).on_conflict_do_nothing(), rows)
+
+
+async def progress_of(tx: AsyncSession, worker: str, start: UUID) -> Progress:
+    """How far a worker's records have come; locked until the transaction ends."""
+    query = sa.select(progress.c.next_number).where(progress.c.worker == worker, progress.c.start == start)
+    found = (await tx.execute(query.with_for_update())).scalar_one_or_none()
+    return Progress(worker=worker, start=start, next_number=found or 1)
+
+
+async def save_progress(tx: AsyncSession, reached: Progress) -> None:
+    query = insert(progress).values(worker=reached.worker, start=reached.start, next_number=reached.next_number)
+    await tx.execute(
+        query.on_conflict_do_update(
+            index_elements=["worker", "start"], set_={"next_number": query.excluded.next_number}
+        )
+    )
+
+
+async def add_gap(tx: AsyncSession, reached: Progress, first: int, last: int) -> None:
+    await tx.execute(
+        insert(gap).values(worker=reached.worker, start=reached.start, first=first, last=last).on_conflict_do_nothing()
+    )
+
+
+async def gaps(tx: AsyncSession) -> list[dict[str, Any]]:
+    """Numbers that were missing when a later group came and that have not come since."""
+    late = sa.exists().where(
+        call.c.worker == gap.c.worker,
+        call.c.start == gap.c.start,
+        call.c.number == gap.c.first,
+    )
+    rows = await tx.execute(sa.select(gap).where(~late).order_by(gap.c.found_at))
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001  SQLAlchemy's name for a row as a mapping
+
+
+def _call(row: sa.Row[Any]) -> Call:
+    return Call(worker=row.worker, start=row.start, record=CallRecord.model_validate(row.record))
+
+
+async def find(tx: AsyncSession, search: Search, *, seen_by: str | None) -> list[Call]:
+    """Calls that fit, the newest first; with `seen_by` only that unit's own calls and those of its resources."""
+    query = sa.select(call.c.worker, call.c.start, call.c.record).order_by(call.c.received_at.desc())
+    for column, value in (
+        (call.c.trace_id, search.trace_id),
+        (call.c.unit, search.unit),
+        (call.c.grant, search.grant),
+        (call.c.entry, search.entry),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if search.batch is not None:
+        query = query.where(call.c.batches.contains([search.batch]))
+    if search.since is not None:
+        query = query.where(call.c.received_at >= search.since)
+    if search.until is not None:
+        query = query.where(call.c.received_at < search.until)
+    if seen_by is not None:
+        query = query.where(sa.or_(call.c.unit == seen_by, call.c.entry.in_(_entries_of(seen_by))))
+    rows = await tx.execute(query.limit(search.limit))
+    return [_call(row) for row in rows]
+
+
+def _entries_of(provider: str) -> sa.Select[tuple[str]]:
+    return sa.select(kept.c.key).where(kept.c.topic == "catalog-changed", kept.c.body["provider"].astext == provider)
+
+
+async def one(tx: AsyncSession, call_id: UUID, *, seen_by: str | None) -> Call | None:
+    query = sa.select(call.c.worker, call.c.start, call.c.record).where(call.c.call == call_id)
+    if seen_by is not None:
+        query = query.where(sa.or_(call.c.unit == seen_by, call.c.entry.in_(_entries_of(seen_by))))
+    row = (await tx.execute(query.order_by(call.c.received_at).limit(1))).first()
+    return _call(row) if row else None
+
+
+async def newest(
+    tx: AsyncSession, topic: str, ref: str, *, version: int | None = None, before: datetime | None = None
+) -> dict[str, Any] | None:
+    """An event of a topic by what names it: of this version, or the newest of those that had happened by an instant."""
+    query = sa.select(kept.c.body).where(kept.c.topic == topic, kept.c.ref == ref)
+    if version is not None:
+        query = query.where(kept.c.version == version)
+    if before is not None:
+        query = query.where(kept.c.happened_at <= before)
+    query = query.order_by(kept.c.version.desc().nulls_last(), kept.c.happened_at.desc()).limit(1)
+    body: dict[str, Any] | None = (await tx.execute(query)).scalar_one_or_none()
+    return body
+
+
+async def by_refs(tx: AsyncSession, topic: str, refs: Iterable[str]) -> list[dict[str, Any]]:
+    query = sa.select(kept.c.body).where(kept.c.topic == topic, kept.c.ref.in_(list(refs)))
+    return list((await tx.execute(query.order_by(kept.c.happened_at))).scalars())
+
+
+async def make_partitions(tx: AsyncSession) -> None:
+    """The partitions of this month and the next two, made ahead by a function of the tables' owner."""
+    await tx.execute(sa.text("select make_call_partitions(3)"))

@@ -1,0 +1,159 @@
+"""Reads a request: one set of parameters out of query, body and headers (`gateway-protocol`, Request).
+
+Names and values are case-sensitive; nothing is trimmed or normalised. A name that comes twice must have equal values.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from gateway.errors import Code, Refused, Transport
+
+MAX_BODY: Final = 1024 * 1024
+MAX_PARAMETERS: Final = 256
+FORM: Final = b"application/x-www-form-urlencoded"
+JSON: Final = b"application/json"
+UNIT_KEY, METHOD_KEY = "unitKey", "methodKey"
+_KEY_HEADERS: Final = {b"x-unit-key": UNIT_KEY, b"x-method-key": METHOD_KEY}
+_PATH: Final = re.compile(rb"\A/([a-z0-9-]{1,64})\Z")
+_CHARSETS: Final = frozenset({b"", b"utf-8", b'"utf-8"'})
+
+Headers = dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The optional headers that the record keeps, as they came."""
+
+    operator: str | None
+    using_system: str | None
+    matter: str | None
+
+
+def service_of(raw_path: bytes) -> str | None:
+    """The service that a path names; None for anything but one plain segment."""
+    found = _PATH.match(raw_path)
+    return found[1].decode() if found else None
+
+
+def body_kind(headers: Headers) -> bytes | None:
+    """The media type of a body that will be read; None if no body is announced.
+
+    Raises:
+        Transport: 413 for a body over the limit, 415 for a media type that is not spoken or a compressed body.
+    """
+    length = headers.get(b"content-length", b"")
+    chunked = b"transfer-encoding" in headers
+    if length and (not length.isdigit() or int(length) > MAX_BODY):
+        raise Transport(413)
+    if not chunked and int(length or 0) == 0:
+        return None
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise Transport(415)
+    kind, _, rest = headers.get(b"content-type", b"").partition(b";")
+    kind = kind.strip().lower()
+    charset = rest.strip().lower().removeprefix(b"charset=") if rest else b""
+    if kind not in {FORM, JSON} or charset not in _CHARSETS:
+        raise Transport(415)
+    return kind
+
+
+def parameters(query: bytes, kind: bytes | None, body: bytes, headers: Headers) -> dict[str, str]:
+    """Every parameter of a request by name.
+
+    Raises:
+        Refused: 101 if something cannot be read or one name has two values.
+    """
+    found: dict[str, str] = {}
+    _take(found, _pairs(query))
+    if body and kind == FORM:
+        _take(found, _pairs(body))
+    elif body and kind == JSON:
+        _take(found, _object(body))
+    for header, name in _KEY_HEADERS.items():
+        if header in headers:
+            _take(found, [(name, headers[header].decode("latin-1"))])
+    return found
+
+
+def _take(found: dict[str, str], pairs: Iterable[tuple[str, str]]) -> None:
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            raise Refused(Code.PARAMETERS)
+    if len(found) > MAX_PARAMETERS:
+        raise Refused(Code.PARAMETERS)
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise Refused(Code.PARAMETERS) from None
+
+
+class _Number(str):
+    """A JSON number as its literal text."""
+
+    __slots__ = ()
+
+
+def _no_constant(_name: str) -> None:
+    raise ValueError("NaN and the infinities are no JSON")
+
+
+def _object(body: bytes) -> list[tuple[str, str]]:
+    """The members of a flat JSON object: strings, or numbers as their literal text."""
+    try:
+        text = body.decode("utf-8")
+        members = json.loads(
+            text,
+            object_pairs_hook=list,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError):
+        raise Refused(Code.PARAMETERS) from None
+    # An object arrives as its list of pairs, so that a name that comes twice is seen; an array is a plain list too.
+    if not text.lstrip(" \t\r\n").startswith("{") or not isinstance(members, list):
+        raise Refused(Code.PARAMETERS)
+    names = set()
+    for name, value in members:
+        if name in names or not isinstance(value, str) or not _encodable(name) or not _encodable(value):
+            raise Refused(Code.PARAMETERS)
+        names.add(name)
+    return members
+
+
+def _encodable(text: str) -> bool:
+    """Whether a text is Unicode: JSON's escapes can write lone surrogates, which are none."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def notes_of(headers: Headers) -> Notes:
+    """The optional headers for the record, cut to what a record may hold."""
+    return Notes(
+        operator=_note(headers.get(b"x-operator")),
+        using_system=_note(headers.get(b"x-using-system")),
+        matter=_note(headers.get(b"x-matter")),
+    )
+
+
+NOTE_HEADERS: Final = (b"x-operator", b"x-using-system", b"x-matter")
+MAX_NOTE: Final = 64
+
+
+def note_fits(value: bytes) -> bool:
+    """Whether an optional header is at most 64 printable ASCII characters."""
+    return len(value) <= MAX_NOTE and all(0x20 <= byte <= 0x7E for byte in value)
+
+
+def _note(value: bytes | None) -> str | None:
+    return value.decode("ascii") if value and note_fits(value) else None

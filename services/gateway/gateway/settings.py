@@ -1,0 +1,68 @@
+"""What the gateway is told."""
+
+import os
+import socket
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import MigrationSettings, ServiceSettings, Settings
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"[:64]
+
+
+class GatewaySettings(ServiceSettings):
+    """`port` is where calls come in; `operations_port` has health and metrics."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    operations_port: int = Field(ge=0, le=65535)
+    store_url: SecretStr = Field(min_length=1)
+    """The exchange store, as `gateway_reader`."""
+    store_connections: int = Field(default=8, ge=1, le=100)
+    peppers: dict[str, SecretStr] = Field(min_length=1)
+    """Secrets of the keyed hashes of keys by id, as registry and sharing have them."""
+    evidence_pepper_id: str = Field(min_length=1)
+    evidence_pepper: SecretStr = Field(min_length=32)
+    """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    worker: str = Field(default_factory=_worker, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """This process among all replicas, ever: its records are numbered per worker and start."""
+
+
+class RelaySettings(Settings):
+    """What the relay of access records is told: no key of anybody."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    host: str = "127.0.0.1"
+    relay_port: int = Field(ge=0, le=65535)
+    database_url: SecretStr = Field(min_length=1)
+    kafka_servers: str = Field(min_length=1)
+    kafka_user: str = Field(min_length=1)
+    kafka_password: SecretStr = Field(min_length=1)
+    kafka_tls: bool = False
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+class GatewayMigration(MigrationSettings):
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+
+def example() -> GatewaySettings:
+    """Settings that suffice to write the API documents."""
+    return GatewaySettings(
+        port=0,
+        operations_port=0,
+        database_url=SecretStr("postgresql://gateway@localhost/gateway"),
+        store_url=SecretStr("postgresql://gateway_reader@localhost/exchange"),
+        kafka_servers="localhost:9092",
+        kafka_user="gateway",
+        kafka_password=SecretStr("-"),
+        registry_url="http://localhost",
+        peppers={"example": SecretStr("-" * 32)},
+        evidence_pepper_id="example",
+        evidence_pepper=SecretStr("-" * 32),
+        worker="example",
+    )
