@@ -66,8 +66,8 @@ class Service:
     """Settings that suffice to write the API documents; they connect to nothing."""
     build: Callable[[Any], Parts]
     owner: type[MigrationSettings]
-    more_migrations: Callable[[Any], list[tuple[str, Any]]] = lambda _: []
-    """Further (package, owner's address) pairs to migrate, from the owner's settings."""
+    more_migrations: Callable[[Any], list[tuple[str, Any, str | None]]] = lambda _: []
+    """Further (package, login's address, role to become) to migrate, from the owner's settings."""
     commands: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
     serve: Callable[[Any], None] | None = None
     """How to serve, where it is not by a FastAPI application."""
@@ -226,8 +226,8 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
         case "migrate":
             owner = read_or_exit(service.owner)
             log.configure(service.name)
-            for package, url in [(service.package, owner.owner_url), *service.more_migrations(owner)]:
-                migrations.upgrade_now(package, url)
+            for package, url, role in [(service.package, owner.owner_url, None), *service.more_migrations(owner)]:
+                migrations.upgrade_now(package, url, role)
         case "openapi":
             sys.stdout.write(openapi(service.build(service.example())))
         case "asyncapi":

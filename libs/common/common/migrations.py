@@ -15,6 +15,7 @@ from common import db
 
 _LOCK: Final = 0x5348_4D47
 _LOCK_TIMEOUT: Final = "5s"
+_SCHEMA: Final = "migration"
 
 
 def _config(package: str) -> Config:
@@ -27,7 +28,9 @@ def _config(package: str) -> Config:
 def run_env() -> None:
     """What a package's `migrations/env.py` calls: migrate over the connection that `upgrade` holds."""
     connection = context.config.attributes["connection"]
-    context.configure(connection=connection, transactional_ddl=True)
+    # The version's table stands in a schema of its own, so that the service's role has no rights on it.
+    connection.execute(text(f"create schema if not exists {_SCHEMA}"))
+    context.configure(connection=connection, transactional_ddl=True, version_table_schema=_SCHEMA)
     with context.begin_transaction():
         context.run_migrations()
 
@@ -37,17 +40,20 @@ def head(package: str) -> str | None:
     return ScriptDirectory.from_config(_config(package)).get_current_head()
 
 
-async def upgrade(package: str, owner_url: SecretStr | str) -> None:
+async def upgrade(package: str, owner_url: SecretStr | str, role: str | None = None) -> None:
     """Bring the database to the package's newest revision; nothing to do is no error.
 
     Two runs at once wait for each other. A table that is in use is not waited for longer than five seconds: the run
-    fails and can be repeated.
+    fails and can be repeated. With `role` all is done, and owned, by that role, which the login may become.
     """
     config = _config(package)
     engine = create_async_engine(
         db.async_url(owner_url),
         hide_parameters=True,
-        connect_args={"timeout": db.CONNECT_TIMEOUT, "server_settings": {"application_name": f"migrate {package}"}},
+        connect_args={
+            "timeout": db.CONNECT_TIMEOUT,
+            "server_settings": {"application_name": f"migrate {package}", **({"role": role} if role else {})},
+        },
     )
 
     def run(connection: Connection) -> None:
@@ -63,5 +69,5 @@ async def upgrade(package: str, owner_url: SecretStr | str) -> None:
         await engine.dispose()
 
 
-def upgrade_now(package: str, owner_url: SecretStr | str) -> None:
-    asyncio.run(upgrade(package, owner_url))
+def upgrade_now(package: str, owner_url: SecretStr | str, role: str | None = None) -> None:
+    asyncio.run(upgrade(package, owner_url, role))
