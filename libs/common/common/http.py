@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import db, log, trace
-from common.auth import Caller, Verifier
+from common.auth import Verifier
 from common.errors import Refusal, Unauthenticated, Unwell
 from common.health import Health
+from common.roles import Caller
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a request body at most; files go to the object store, not through a service."""

@@ -8,15 +8,23 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
 from common.events import Item, ItemType
 from exchange.values import BadValue, CodeSets, Value, read
 
-Cell = str | int | float | bool | date | datetime | time | None
-"""What a sheet's cell holds; an error cell arrives as its text, `#REF!` and the like."""
+
+@dataclass(frozen=True, slots=True)
+class BrokenCell:
+    """A cell whose formula ended in an error, `#REF!` and the like."""
+
+    code: str
+
+
+Cell = str | int | float | bool | date | datetime | time | timedelta | BrokenCell | None
+"""What a sheet's cell holds."""
 
 WHOLE_FLOAT: Final = 10**15
 """Beyond this a float of a sheet has lost digits (IEEE 754): a number that meant a code cannot be trusted."""
@@ -105,6 +113,8 @@ def from_cell(item: Item, cell: Cell, code_sets: CodeSets) -> Value | None:
     """
     if cell is None or cell == "":
         return None
+    if isinstance(cell, BrokenCell):
+        raise BadValue("type", "单元格是公式错误")
     if isinstance(cell, bool):
         raise BadValue("type", "逻辑值（TRUE/FALSE）不能用于此列")
     if isinstance(cell, str):
@@ -132,7 +142,7 @@ def _number(item: Item, cell: float, code_sets: CodeSets) -> Value:
     return read(item, "0" if text == "-0" else text, code_sets)
 
 
-def _moment(item: Item, cell: date | datetime | time) -> Value:
+def _moment(item: Item, cell: date | datetime | time | timedelta) -> Value:
     if isinstance(cell, datetime):
         if item.type is ItemType.DATETIME:
             return cell.replace(microsecond=0)

@@ -7,7 +7,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audit import domain, errors, store
 from audit.domain import Call, Search, Thread
 from common import log
-from common.auth import Caller, Role
 from common.events import (
     AccessLogged,
     BatchIngested,
@@ -20,6 +19,7 @@ from common.events import (
     ShareRequested,
     UnitChanged,
 )
+from common.roles import Caller, Role
 
 _log = log.get(__name__)
 

@@ -13,11 +13,11 @@ from catalog.domain.entries import Draft, DraftState, Entry, ReviewedAs
 from catalog.domain.services import Service, ServiceContent, State
 from catalog.store import CodeSetRow, DataRow, StepRow, UnitRow
 from common import outbox
-from common.auth import Caller, Role
 from common.clock import Clock
 from common.entry import EntryContent
 from common.events import BatchIngested, CodeName, CodeSetChanged, UnitChanged, UnitState
 from common.ids import uuid7
+from common.roles import Caller, Role
 from policy import Book
 
 CODES_PER_PART: Final = 2000

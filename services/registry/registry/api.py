@@ -10,11 +10,12 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from pydantic import Field, SecretStr
 
-from common.auth import ALGORITHM, ISSUER, MAX_LIFETIME, Caller, Role
+from common.auth import ALGORITHM, ISSUER, MAX_LIFETIME
 from common.db import Db
 from common.events import ExchangeState, UnitState
 from common.http import Authenticated, In, Out
 from common.ids import uuid7
+from common.roles import Caller, Role
 from registry import errors, service
 from registry.domain import Exchange, Unit, UnitKind
 from registry.service import NewAccount, NewPerson, NewUnit, Registrar

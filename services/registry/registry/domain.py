@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from common.auth import Role
 from common.events import ExchangeState, ExchangeStateChanged, KeyHash, UnitChanged, UnitState
+from common.roles import Role
 from policy import InForce
 from policy import Role as PolicyRole
 from registry import errors

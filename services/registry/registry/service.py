@@ -13,12 +13,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common import keys, outbox
-from common.auth import Caller, Role
 from common.clock import Clock
 from common.errors import Forbidden
 from common.events import ExchangeState, UnitState
 from common.ids import uuid7
 from common.keys import KeyKind, Pepper
+from common.roles import Caller, Role
 from policy import Book
 from registry import domain, errors, store
 from registry.domain import Exchange, Unit, UnitKey, UnitKind

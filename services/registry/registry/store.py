@@ -11,8 +11,8 @@ from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common import db
-from common.auth import Role
 from common.events import ExchangeState, UnitState
+from common.roles import Role
 from registry import errors
 from registry.domain import KEEPERS, Attempts, Exchange, Unit, UnitKey, UnitKind
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common import keys, log, outbox
-from common.auth import Caller, Role
 from common.clock import Clock
 from common.errors import Forbidden
 from common.events import (
@@ -25,6 +24,7 @@ from common.events import (
 )
 from common.ids import uuid7
 from common.keys import KeyKind, Pepper
+from common.roles import Caller, Role
 from policy import Book, Calendar, FormKind, Statement, form_number, form_year
 from sharing import errors, store
 from sharing.domain import applications, grants

@@ -1,0 +1,104 @@
+"""The ingest of files over HTTP: parse, one call, reply."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from common.events.parts import EntryCode
+from common.http import Authenticated, In, Out
+from ingest_files import service
+from ingest_files.domain.uploads import State, Upload
+from ingest_files.service import Desk
+
+
+class UploadIn(In):
+    entry: EntryCode
+    name: Annotated[str, Field(min_length=1, max_length=400, description="文件名：资源名称-时间戳.xls")]
+    size: Annotated[int, Field(ge=1, description="字节数")]
+
+
+class UploadOut(Out):
+    id: UUID
+    entry: str
+    provider: str
+    name: str
+    state: State
+    size: int | None
+    sha256: str | None
+    rows: int | None
+    reason: str | None
+    message: str | None
+    findings: int
+    uploaded_by: str
+    created_at: datetime
+    received_at: datetime | None
+    done_at: datetime | None
+
+    @classmethod
+    def of(cls, upload: Upload) -> "UploadOut":
+        return cls.model_validate(upload)
+
+
+class BegunOut(Out):
+    """Where the file goes: a form post with these fields, the file's own field `file` last."""
+
+    upload: UploadOut
+    url: str
+    fields: dict[str, str]
+
+
+class FindingOut(Out):
+    place: int
+    row: int | None
+    column: int | None
+    item: str | None
+    rule: str
+    message: str
+
+
+def routes(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/uploads", status_code=201, tags=["上传"], summary="开始上传文件")
+    async def begin(body: UploadIn, caller: Authenticated) -> BegunOut:
+        async with desk.db.begin() as tx:
+            upload, posting = await service.begin(tx, body.entry, body.name, body.size, caller, desk)
+        return BegunOut(upload=UploadOut.of(upload), url=posting.url, fields=posting.fields)
+
+    @router.post("/uploads/{upload}/completion", status_code=202, tags=["上传"], summary="文件已上传完毕")
+    async def complete(upload: UUID, caller: Authenticated) -> UploadOut:
+        async with desk.db.begin() as tx:
+            return UploadOut.of(await service.complete(tx, upload, caller, desk))
+
+    @router.get("/uploads", tags=["上传"], summary="本单位的上传")
+    async def list_uploads(
+        caller: Authenticated,
+        entry: EntryCode | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> list[UploadOut]:
+        async with desk.db.begin() as tx:
+            return [UploadOut.of(found) for found in await service.list_uploads(tx, entry, limit, caller)]
+
+    @router.get("/uploads/{upload}", tags=["上传"], summary="一次上传及其结果")
+    async def one(upload: UUID, caller: Authenticated) -> UploadOut:
+        async with desk.db.begin() as tx:
+            return UploadOut.of(await service.upload(tx, upload, caller))
+
+    @router.get("/uploads/{upload}/findings", tags=["上传"], summary="检查发现的全部问题")
+    async def findings(
+        upload: UUID,
+        caller: Authenticated,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[FindingOut]:
+        async with desk.db.begin() as tx:
+            found = await service.findings(tx, upload, after, limit, caller)
+        return [
+            FindingOut(place=row.place, row=row.row, column=row.col, item=row.item, rule=row.rule, message=row.message)
+            for row in found
+        ]
+
+    return router

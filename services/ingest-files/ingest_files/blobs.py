@@ -1,0 +1,139 @@
+"""Objects and nothing but: a small port of S3 calls, behind which any S3 store can stand.
+
+The client is synchronous; it runs in threads of its own, with deadlines and few retries, so that a store that hangs
+holds nothing but those threads (PIT-O3).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.datatypes import PostPolicy
+from minio.error import MinioException, S3Error
+
+from common.errors import Unwell
+from ingest_files import errors
+
+T = TypeVar("T")
+
+CONNECT_WITHIN: Final = 2.0
+READ_WITHIN: Final = 10.0
+TRANSFER_WITHIN: Final = 60.0
+_THREADS: Final = 4
+_STEP: Final = 1024 * 1024
+_CONTENT_TYPE: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Where and with which form fields a file is posted; the file's own field comes last, named `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object as the store has it now."""
+
+    version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    data: bytes
+    sha256: str
+
+
+class Blobs:
+    """The objects of this service."""
+
+    def __init__(self, *, endpoint: str, public: str, region: str, access_key: str, secret_key: str) -> None:
+        parts = urlsplit(endpoint)
+        self._public = public.rstrip("/")
+        self._client = Minio(
+            parts.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=parts.scheme == "https",
+            region=region,
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=CONNECT_WITHIN, read=READ_WITHIN),
+                maxsize=_THREADS,
+                retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+            ),
+        )
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def posting(self, bucket: str, key: str, *, most: int, until: datetime) -> Posting:
+        """A POST policy for this one key: 1 to `most` bytes, until then. The size is enforced by the store (PIT-O5)."""
+        policy = PostPolicy(bucket, until)
+        policy.add_equals_condition("key", key)
+        policy.add_equals_condition("Content-Type", _CONTENT_TYPE)
+        policy.add_content_length_range_condition(1, most)
+        fields = self._client.presigned_post_policy(policy)
+        return Posting(f"{self._public}/{bucket}", {**fields, "key": key, "Content-Type": _CONTENT_TYPE})
+
+    async def find(self, bucket: str, key: str) -> Held | None:
+        """The newest version of an object, if there is one."""
+
+        def stat() -> Held | None:
+            try:
+                found = self._client.stat_object(bucket_name=bucket, object_name=key)
+            except S3Error as error:
+                if error.code in {"NoSuchKey", "NoSuchVersion"}:
+                    return None
+                raise
+            if found.version_id is None or found.size is None:
+                raise Unwell("object store without versions")
+            return Held(found.version_id, found.size)
+
+        return await self._run(stat)
+
+    async def get(self, bucket: str, key: str, version: str, *, most: int) -> Content:
+        """One version of an object, whole, with the digest of what was read.
+
+        Raises:
+            ObjectGone: there is no such version.
+            FileTooLarge: it is larger than `most`.
+        """
+
+        def fetch() -> Content:
+            try:
+                answer = self._client.get_object(bucket_name=bucket, object_name=key, version_id=version)
+            except S3Error as error:
+                if error.code in {"NoSuchKey", "NoSuchVersion"}:
+                    raise errors.ObjectGone("对象存储中没有这个文件版本") from error
+                raise
+            digest = hashlib.sha256()
+            data = bytearray()
+            try:
+                for piece in answer.stream(_STEP):
+                    data += piece
+                    digest.update(piece)
+                    if len(data) > most:
+                        raise errors.FileTooLarge(f"文件超过{most}字节", limit=most)
+            finally:
+                answer.close()
+                answer.release_conn()
+            return Content(bytes(data), digest.hexdigest())
+
+        return await self._run(fetch)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await asyncio.wait_for(loop.run_in_executor(self._threads, call), TRANSFER_WITHIN)
+        except (urllib3.exceptions.HTTPError, MinioException, OSError, TimeoutError) as error:
+            raise Unwell("object store") from error

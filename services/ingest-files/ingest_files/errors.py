@@ -1,0 +1,42 @@
+"""What the ingest of files refuses at its API; what is wrong with a file's content is in the file's report."""
+
+from common.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class EntryUnknown(NotFound):
+    """No such published entry, or not one of the caller's unit."""
+
+    code = "entry-unknown"
+
+    def __init__(self, entry: str) -> None:
+        super().__init__("没有这个已发布的目录条目，或不是本单位的条目", entry=entry)
+
+
+class UnitNotActive(Forbidden):
+    code = "unit-not-active"
+
+
+class UploadUnknown(NotFound):
+    code = "upload-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("没有这次上传")
+
+
+class UploadState(Conflict):
+    code = "upload-state"
+
+
+class FileTooLarge(Invalid):
+    code = "file-too-large"
+    status = 413
+
+
+class NotUploaded(Conflict):
+    """The upload was said to be complete, and the object store has no such object."""
+
+    code = "not-uploaded"
+
+
+class ObjectGone(NotFound):
+    code = "object-gone"

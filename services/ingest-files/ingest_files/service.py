@@ -1,0 +1,268 @@
+"""What the ingest of files does: uploads in, one result out; and the tables of the exchange store."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from common import inbox, log, outbox
+from common.clock import Clock
+from common.db import Db
+from common.errors import Unwell
+from common.events import (
+    CatalogChanged,
+    CodeSetChanged,
+    EntryState,
+    FileReceived,
+    Meta,
+    ResourceReady,
+    ResourceState,
+    UnitChanged,
+    UnitState,
+)
+from common.ids import uuid7
+from common.roles import Caller, Role
+from exchange.layout import Resource
+from exchange.loading import Clash
+from ingest_files import errors, store
+from ingest_files.blobs import Blobs, Content, Posting
+from ingest_files.domain import judgement, uploads
+from ingest_files.domain.judgement import Bad, Good
+from ingest_files.domain.uploads import Entry, Upload
+from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
+from sheets.errors import Unreadable
+from sheets.limits import STRICT
+from sheets.names import display_name
+from sheets.reading import read_async
+
+NAME: Final = "ingest-files"
+INBOX: Final = "inbox"
+MAX_BYTES: Final = STRICT.file_bytes
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the use cases lean on beside the transaction."""
+
+    clock: Clock
+    db: Db
+    blobs: Blobs
+    exchange: ExchangeStore
+
+
+async def begin(
+    tx: AsyncSession, entry_code: str, name: str, size: int, caller: Caller, desk: Desk
+) -> tuple[Upload, Posting]:
+    """Begin an upload: where and how the file is posted, for a quarter of an hour.
+
+    Raises:
+        EntryUnknown: no published entry of the caller's unit.
+        FileTooLarge: more than the limit; the object store refuses it too.
+    """
+    caller.need(Role.COMPILER, Role.PUBLISHER)
+    unit = await store.unit(tx, caller.unit)
+    if unit is None or unit.state != UnitState.ACTIVE.value:
+        raise errors.UnitNotActive("单位未登记、已暂停或已撤销", unit=caller.unit)
+    entry = await store.entry(tx, entry_code)
+    if entry is None or not entry.published or entry.provider != caller.unit:
+        raise errors.EntryUnknown(entry_code)
+    if size > MAX_BYTES:
+        raise errors.FileTooLarge(f"文件大小{size}字节超过上限{MAX_BYTES}字节", limit=MAX_BYTES)
+    at = desk.clock()
+    upload_id = uuid7()
+    made = Upload(
+        id=upload_id,
+        entry=entry_code,
+        provider=caller.unit,
+        name=name,
+        bucket=INBOX,
+        # The key is ours; the provider's name is data and never a path (IN-X3).
+        object_key=f"{caller.unit}/{entry_code}/{upload_id}",
+        state=uploads.State.AWAITED,
+        uploaded_by=caller.account,
+        created_at=at,
+    )
+    await store.add_upload(tx, made)
+    return made, await desk.blobs.posting(INBOX, made.object_key, most=MAX_BYTES, until=at + uploads.EXPIRES)
+
+
+async def complete(tx: AsyncSession, upload_id: UUID, caller: Caller, desk: Desk) -> Upload:
+    """The provider says that the file is posted: it is pinned by its version, and its turn will come.
+
+    Raises:
+        NotUploaded: the object store has no such object.
+        UploadState: it was completed before.
+    """
+    held = await _own(tx, upload_id, caller, lock=True)
+    found = await desk.blobs.find(held.bucket, held.object_key)
+    if held.state is uploads.State.AWAITED and found is None:
+        raise errors.NotUploaded("对象存储中还没有这个文件，请先上传")
+    assert found is not None
+    done = uploads.receive(held, version=found.version, size=found.size, at=desk.clock())
+    await store.save_upload(tx, done)
+    await outbox.put(tx, uploads.received_event(done))
+    return done
+
+
+async def _own(tx: AsyncSession, upload_id: UUID, caller: Caller, *, lock: bool = False) -> Upload:
+    held = await store.upload(tx, upload_id, lock=lock)
+    inside = not lock and caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
+    if held.provider != caller.unit and not inside:
+        raise errors.UploadUnknown
+    return held
+
+
+async def upload(tx: AsyncSession, upload_id: UUID, caller: Caller) -> Upload:
+    return await _own(tx, upload_id, caller)
+
+
+async def list_uploads(tx: AsyncSession, entry_code: str | None, limit: int, caller: Caller) -> list[Upload]:
+    inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
+    return await store.uploads(tx, provider=None if inside else caller.unit, entry_code=entry_code, limit=limit)
+
+
+async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, caller: Caller) -> list[FindingRow]:
+    """Everything that was found in a file, in the order of the sheet."""
+    await _own(tx, upload_id, caller)
+    return await store.findings(tx, upload_id, after=after, limit=limit)
+
+
+async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
+    """Check and load a file; it ends with exactly one result, however often this is begun.
+
+    The rows are loaded under the upload's id, which the exchange store takes once; the result and its event are
+    committed together with the claim of the event. What fails in between is begun again.
+    """
+    async with desk.db.begin() as tx:
+        held = await store.upload(tx, event.upload)
+        entry = await store.entry(tx, held.entry)
+        if held.state in uploads.FINAL:
+            await inbox.first_time(tx, NAME, meta)
+            return
+        code_sets = await store.code_sets(tx, entry.items) if entry else {}
+    if entry is None:
+        raise Unwell(f"entry {event.entry}")
+    try:
+        content = await desk.blobs.get(event.bucket, event.object_key, event.object_version, most=MAX_BYTES)
+    except (errors.ObjectGone, errors.FileTooLarge) as refused:
+        # Nobody but an administrator of the object store can bring this about; the file still gets its result.
+        nothing = Content(b"", hashlib.sha256(b"").hexdigest())
+        await _reject(Bad(refused.code, refused.message), nothing, held, meta, desk)
+        return
+    async with desk.db.begin() as tx:
+        again = await store.loaded_before(tx, entry.resource_version, content.sha256, held.id)
+    judged = judgement.duplicate() if again else await _judge(content, held, entry, code_sets)
+    bad = await _load(judged, content, held, entry, meta, desk) if isinstance(judged, Good) else judged
+    if bad is not None:
+        await _reject(bad, content, held, meta, desk)
+
+
+async def _judge(
+    content: Content, held: Upload, entry: Entry, code_sets: dict[tuple[str, int], frozenset[str]]
+) -> Good | Bad:
+    try:
+        workbook = await read_async(content.data)
+    except Unreadable as refused:
+        return judgement.unreadable(refused.reason.value, str(refused))
+    return judgement.judge(workbook, held.name, entry, code_sets)
+
+
+async def _load(good: Good, content: Content, held: Upload, entry: Entry, meta: Meta, desk: Desk) -> Bad | None:
+    try:
+        loaded = await desk.exchange.load(
+            version=entry.resource_version,
+            batch=held.id,
+            sha256=content.sha256,
+            columns=judgement.items_by_code(entry.items),
+            rows=good.rows,
+        )
+    except Clash as clash:
+        return Bad(judgement.QUALITY, clash.message)
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        raise Unwell("exchange store") from error
+    async with desk.db.begin() as tx:
+        if not await inbox.first_time(tx, NAME, meta):
+            return None
+        await store.upload(tx, held.id, lock=True)
+        done = uploads.load(
+            held,
+            resource_version=entry.resource_version,
+            sha256=content.sha256,
+            rows=loaded.rows,
+            at=desk.clock(),
+        )
+        await store.save_upload(tx, done)
+        await outbox.put(tx, uploads.loaded_event(done, display_name(held.name), loaded.committed_at))
+    _log.info("ingest.loaded", upload=str(held.id), resource=entry.resource_version, rows=loaded.rows)
+    return None
+
+
+async def _reject(bad: Bad, content: Content, held: Upload, meta: Meta, desk: Desk) -> None:
+    async with desk.db.begin() as tx:
+        if not await inbox.first_time(tx, NAME, meta):
+            return
+        await store.upload(tx, held.id, lock=True)
+        done = uploads.reject(
+            held,
+            sha256=content.sha256,
+            reason=bad.reason,
+            message=bad.message,
+            findings=len(bad.findings),
+            at=desk.clock(),
+        )
+        await store.save_upload(tx, done)
+        await store.add_findings(tx, held.id, bad.findings)
+        await outbox.put(tx, uploads.rejected_event(done, display_name(held.name), bad.counts))
+    _log.info("ingest.rejected", upload=str(held.id), reason=bad.reason, findings=len(bad.findings))
+
+
+async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:
+    """Make the table and view of a published entry's resource version, then say that they are ready."""
+    if event.state is EntryState.PUBLISHED:
+        await desk.exchange.make(_resource(event))
+    async with desk.db.begin() as tx:
+        if not await inbox.first_time(tx, NAME, meta):
+            return
+        await store.note(
+            tx,
+            EntryRow(
+                code=event.entry,
+                name=event.name,
+                provider=event.provider,
+                published=event.state is EntryState.PUBLISHED,
+                resource_version=event.resource_version,
+                items=[item.model_dump(mode="json") for item in event.items],
+                version=event.version,
+            ),
+        )
+        if event.state is EntryState.PUBLISHED:
+            resource = _resource(event)
+            await outbox.put(
+                tx,
+                ResourceReady(
+                    version=1,
+                    resource_version=event.resource_version,
+                    entry=event.entry,
+                    provider=event.provider,
+                    view_schema=resource.schema,
+                    view_name=resource.view,
+                    state=ResourceState.READY,
+                    changed_at=desk.clock(),
+                ),
+            )
+
+
+def _resource(event: CatalogChanged) -> Resource:
+    return Resource(provider=event.provider, version=event.resource_version, items=event.items)
+
+
+async def note_unit(tx: AsyncSession, told: UnitChanged) -> None:
+    await store.note(tx, UnitRow(code=told.unit, state=told.state.value, version=told.version))
+
+
+async def note_codes(tx: AsyncSession, told: CodeSetChanged) -> None:
+    await store.note_codes(tx, told)
