@@ -1,1 +1,1 @@
-"""The story of three units, played against a running exchange."""
+"""The whole exchange on one machine, and the story of three units played against it."""

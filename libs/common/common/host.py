@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from common import bus, clock, deadletters, http, log, migrations
 from common.auth import Verifier
 from common.db import Db
-from common.health import Health
+from common.health import Check, Health
 from common.outbox import Relay
 from common.settings import MigrationSettings, ServiceSettings, read_or_exit
 from common.state import StateReader
@@ -92,7 +92,8 @@ def assemble(
     bus.declare_published(broker, service)
     relay = Relay(settings.database_url, kafka.producer, name=service, wake=database.wrote_event)
     reading = asyncio.Event()
-    health = Health(needed={"database": database.ping}, wanted={"events": lambda: _is_set(reading)})
+    wanted: dict[str, Check] = {"events": lambda: _is_set(reading)} if routes is not None else {}
+    health = Health(needed={"database": database.ping}, wanted=wanted)
     measure_relay(metrics, relay)
 
     @contextlib.asynccontextmanager

@@ -78,7 +78,7 @@ async def _by_starlette(_request: Request, error: Exception) -> Response:
     return problem(error.status_code, f"http-{error.status_code}", texts.get(error.status_code, "请求无法处理"))
 
 
-async def _broken(_request: Request, error: Exception) -> Response:
+def _broken(error: Exception) -> Response:
     if isinstance(error, Unwell) or db.is_unwell(error):
         _log.warning("http.unwell", error=type(error).__name__)
         return problem(503, "unwell", "平台暂不可用，请稍后重试")
@@ -106,11 +106,12 @@ class Edge:
         began = time.perf_counter()
         headers = dict(scope["headers"])
         current, token = trace.enter(headers.get(b"traceparent", b"").decode("latin-1"))
-        status = 500
+        status, started = 500, False
 
         async def traced_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
+                started = True
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
@@ -128,6 +129,11 @@ class Edge:
                 await self._app(scope, _bounded(receive), traced_send)
         except _BodyTooLargeError:
             await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
+        except Exception as error:
+            # Answered here, once; further out it would be raised again and logged with every frame of the frameworks.
+            if started:
+                raise
+            await _broken(error)(scope, receive, traced_send)
         finally:
             route = getattr(scope.get("route"), "path", "-")
             seconds = time.perf_counter() - began
@@ -210,7 +216,6 @@ def application(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _by_starlette)
-    app.add_exception_handler(Exception, _broken)
     app.add_middleware(Edge, service=service, metrics=metrics)
 
     @app.get("/health/live", include_in_schema=False)

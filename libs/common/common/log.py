@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import Any, Final
 
 import structlog
@@ -26,6 +28,7 @@ _SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 _DEEPEST = 8
+_FRAMES = 8
 
 
 def scrub(text: str) -> str:
@@ -65,6 +68,11 @@ def _traced(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def _last_frames(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """The last frames of a traceback, which are ours; the frameworks' before them only hide them."""
+    return "".join(traceback.format_exception(*exc_info, limit=-_FRAMES))
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send structlog and the standard library's records to standard output as JSON lines."""
 
@@ -78,7 +86,7 @@ def configure(service: str, level: str = "INFO") -> None:
         _stamp,
         _traced,
         named,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_last_frames),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -225,6 +225,8 @@ async def save_entry(tx: AsyncSession, changed: Entry, at: datetime) -> None:
     else:
         row.sqlmodel_update(values)
     tx.add(row)
+    # No relation tells the session that the edition's row rests on this one.
+    await tx.flush()
     if edition and await tx.get(EditionRow, (changed.code, edition.number)) is None:
         tx.add(
             EditionRow(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import log
 from common.clock import Clock
 from common.keys import Pepper
 from gateway.domain import answers, decisions, records
@@ -12,6 +13,8 @@ from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
 from gateway.store import Reader, Recorder
+
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
         return await refuse(gateway, call, refused.status)
     except Unavailable as trouble:
         reply = _unavailable(call, trouble.trouble, output)
+    except Exception as error:  # noqa: BLE001  a caller gets an answer of the protocol whatever happens
+        # A defect of ours: the caller is told that the platform cannot answer, and nothing of how it is made.
+        _log.error("gateway.broken", call=str(call.id), exc_info=error)
+        reply = _unavailable(call, Trouble.STORE, output)
     return await _recorded(gateway, call, reply, output)
 
 

@@ -99,7 +99,7 @@ class Recorder:
         self.start_id = uuid7()
         self.next_number = 1
         self.committed = 0
-        self._waiting: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -120,7 +120,7 @@ class Recorder:
                 await asyncio.wait_for(self._task, COMMIT_WITHIN)
 
     async def record(self, made: dict[str, Any]) -> None:
-        """Returns when the record is committed.
+        """Returns when the record, an object of at least one member, is committed.
 
         Raises:
             Unavailable: too many wait, or no commit came in time.
@@ -128,7 +128,8 @@ class Recorder:
         if len(self._waiting) >= MAX_WAITING:
             raise Unavailable(Trouble.TRAIL)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((made, done))
+        # Written here, so that what cannot be written is its own call's trouble and takes no number.
+        self._waiting.append((orjson.dumps(made), done))
         self._wake.set()
         try:
             # The caller's patience ends, the record's way does not: it is committed whenever it can be.
@@ -157,13 +158,12 @@ class Recorder:
         records: list[orjson.Fragment] = []
         taken: list[asyncio.Future[None]] = []
         size = 0
-        for made, done in self._waiting[:MAX_GROUP]:
-            made["number"] = self.next_number + len(records)
-            text = orjson.dumps(made)
+        for text, done in self._waiting[:MAX_GROUP]:
             size += len(text)
             if records and size > MAX_GROUP_BYTES:
                 break
-            records.append(orjson.Fragment(text))
+            numbered = b'{"number":%d,%b' % (self.next_number + len(records), text[1:])
+            records.append(orjson.Fragment(numbered))
             taken.append(done)
         del self._waiting[: len(taken)]
         event_id = uuid7()

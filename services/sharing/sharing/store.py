@@ -296,6 +296,8 @@ async def save_grant(tx: AsyncSession, changed: Grant, action: str) -> None:
     else:
         row.sqlmodel_update(values)
     tx.add(row)
+    # No relation tells the session that the change's row rests on this one.
+    await tx.flush()
     tx.add(
         GrantChangeRow(
             grant=changed.id,

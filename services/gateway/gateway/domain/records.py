@@ -75,7 +75,7 @@ def record(call: Call, answer_digest: str | None, pepper: Pepper, recorded_at: d
         "operator": call.notes.operator,
         "matter": call.notes.matter,
         "source_address": call.address,
-        "batches": list(call.batches[:MAX_BATCHES]),
+        "batches": [str(batch) for batch in call.batches[:MAX_BATCHES]],
         "batch_count": len(call.batches),
         "batch_digest": _batch_digest(call.batches) if len(call.batches) > MAX_BATCHES else None,
         "rows": call.rows,
