@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml clients/*/pyproject.toml demo/pyproject.toml)))
 MANIFESTS := pyproject.toml constraints.txt $(addsuffix pyproject.toml,$(MEMBERS))
+SERVICES := registry catalog sharing ingest_files gateway audit
 EDITABLE := $(foreach m,$(MEMBERS),-e $(m:/=))
 
 .PHONY: help
@@ -43,11 +44,71 @@ constraints: $(BIN)/uv ## Pin anew what the packages ask for (constraints.txt)
 	  $(BIN)/uv --version | sed -E 's/^uv ([0-9.]+).*/uv==\1/'; } > constraints.new
 	@rm -f uv.lock; mv constraints.new constraints.txt
 
+# --- Run ----------------------------------------------------------------------------------------------------------
+DIR ?= .run
+
+.PHONY: run
+run: $(VENV)/.run ## Start the whole exchange on this machine with demonstration data, and stay up (Ctrl-C stops it)
+	@exec $(BIN)/python -m demo --dir $(DIR) run
+
+.PHONY: demo
+demo: $(VENV)/.run ## Play the story against what runs, or start and stop it around; writes build/demo.json
+	@$(BIN)/python -m demo --dir $(DIR) play --output build/demo.json
+
+.PHONY: down
+down: $(VENV)/.run ## Stop what `make run` started
+	@$(BIN)/python -m demo --dir $(DIR) down
+
+.PHONY: clean
+clean: ## Wipe data, secrets and logs of `make run`, and build/
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m demo --dir $(DIR) clean; else rm -rf $(DIR); fi
+	@rm -rf build
+
 # --- Checks -------------------------------------------------------------------------------------------------------
 .PHONY: fmt
 fmt: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff, mypy --strict and the import contracts
-	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache > build/imports.txt || { cat build/imports.txt; exit 1; }
+lint: $(VENV)/.dev ## ruff, mypy --strict, the import contracts, the locked schemas
+	@mkdir -p build
+	@echo "… ruff"; $(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
+	@echo "… mypy"; $(BIN)/mypy --no-error-summary
+	@echo "… imports"; $(BIN)/lint-imports --no-cache > build/imports.txt || { cat build/imports.txt; exit 1; }
+	@echo "… schemas"; $(BIN)/python -m common.schemas check
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Write the generated documents anew (docs/api, docs/events)
+	@for service in $(SERVICES); do \
+	  $(BIN)/python -m $$service asyncapi > docs/events/$$service.yaml; \
+	  [ $$service = gateway ] || $(BIN)/python -m $$service openapi > docs/api/$$service.json; done
+	@$(BIN)/python -m common.schemas lock && cp libs/common/common/entry.schema.json clients/shuqiao/shuqiao/schemas/entry.json
+
+.PHONY: unit
+unit: $(VENV)/.dev ## Unit tests: pure, seconds
+	@$(BIN)/pytest -q tests/unit
+
+.PHONY: integration
+integration: $(VENV)/.dev ## Integration and contract tests on real servers
+	@$(BIN)/pytest -q tests/integration tests/contract
+
+.PHONY: system
+system: $(VENV)/.dev ## System tests: the whole exchange, one story each
+	@$(BIN)/pytest -q tests/system
+
+.PHONY: test
+test: lint deploy-check ## Everything that CI runs
+	@$(BIN)/pytest -q -m "not slow" tests
+
+.PHONY: test-fault
+test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can be run yet; lists the others
+	@$(BIN)/pytest -q tests/fault tests/system -m "slow or not slow"
+	@$(BIN)/python -m tests.fault.matrix
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Our path and the bare floor in one run; writes build/bench.json (needs Debian's wrk)
+	@$(BIN)/python -m tests.bench --output build/bench.json
+
+.PHONY: deploy-check
+deploy-check: $(VENV)/.dev ## The compose file and the Kubernetes manifests against their schemas, offline
+	@$(BIN)/python -m tests.deploy

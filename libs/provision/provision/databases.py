@@ -70,15 +70,16 @@ async def make(admin_url: str, secrets: Secrets) -> None:
     for service in SERVICES:
         name = database(service)
         there = make_url(admin_url).set(database=name).render_as_string(hide_password=False)
-        inside = await asyncpg.connect(there, timeout=10)
+        opened = await asyncpg.connect(there, timeout=10)
         try:
-            for statement in _inside(name):
-                await inside.execute(statement)
+            for statement in inside(name):
+                await opened.execute(statement)
         finally:
-            await inside.close()
+            await opened.close()
 
 
-def _inside(name: str) -> list[str]:
+def inside(name: str) -> list[str]:
+    """What is set inside a service's database, as an administrator: the owner's schema, the application's rights."""
     owner, app = f"{name}_owner", f"{name}_app"
     defaults = f'alter default privileges for role "{owner}" in schema public grant'
     return [

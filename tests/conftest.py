@@ -1,0 +1,57 @@
+"""Fixtures only; nothing imports this file."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.system import System
+from stack import Endpoints, acquire
+from tests.support.installation import Fresh, Installation, provision
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """A folder for this run of the tests; outside of pytest's own, whose paths are long."""
+    with tempfile.TemporaryDirectory(prefix="shuqiao-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def servers(session_folder: Path) -> Iterator[Endpoints]:
+    """Real Kafka, PostgreSQL and MinIO: from the environment, else Docker, else local processes."""
+    with acquire(session_folder / "servers") as endpoints:
+        yield endpoints
+
+
+@pytest.fixture(scope="session")
+def installation(servers: Endpoints, session_folder: Path) -> Installation:
+    """The servers provisioned as an installation is, and every database migrated."""
+    return provision(servers, session_folder / "installation")
+
+
+@pytest.fixture
+def fresh(installation: Installation) -> Iterator[Callable[[str], Fresh]]:
+    """Makes an empty, migrated database of a service for this test alone: `fresh("catalog")`."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        yield lambda service: stack.enter_context(installation.fresh(service))
+
+
+@pytest.fixture(scope="session")
+def system(session_folder: Path) -> Iterator[System]:
+    """The whole exchange: servers and all services as processes of their own, with the demonstration's units."""
+    with System.open(session_folder / "system") as running:
+        running.enter_units()
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of services that stand in the developer's environment do not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith(("REGISTRY_", "CATALOG_", "SHARING_", "INGEST_FILES_", "GATEWAY_", "AUDIT_", "PROVISION_")):
+            monkeypatch.delenv(name)
