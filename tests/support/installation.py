@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from uuid import uuid4
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy.engine import make_url
 
 from common import bus, migrations
 from exchange.layout import OWNER
@@ -53,14 +53,14 @@ class Installation:
         """
         original = database(service) if service != EXCHANGE else EXCHANGE
         name = f"t_{original}_{uuid4().hex[:12]}"
-        asyncio.run(self._make(name, original))
+        _aside(lambda: asyncio.run(self._make(name, original)))
         try:
-            self._migrate(service, name)
+            _aside(lambda: self.migrate(service, name))
             yield Fresh(self, original, name)
         finally:
-            asyncio.run(self._drop(name))
+            _aside(lambda: asyncio.run(self._drop(name)))
 
-    def _migrate(self, service: str, name: str) -> None:
+    def migrate(self, service: str, name: str) -> None:
         if service == EXCHANGE:
             migrations.upgrade_now("exchange", self.url(KEEPER, name), OWNER)
         else:
@@ -129,13 +129,15 @@ def provision(endpoints: Endpoints, folder: Path) -> Installation:
     buckets.make(at.s3_endpoint, s3.access_key, s3.secret_key, at.s3_region, made, users=True, say=_quiet)
     installation = Installation(endpoints, made, at)
     for service in SERVICES:
-        installation._migrate(service, database(service))
-    installation._migrate(EXCHANGE, EXCHANGE)
+        installation.migrate(service, database(service))
+    installation.migrate(EXCHANGE, EXCHANGE)
     return installation
 
 
-def with_database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
+def _aside(work: Callable[[], None]) -> None:
+    """Do blocking work in a thread of its own: a test that asks for it may be running in an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
 
 
 def _quiet(_: Any) -> None:
