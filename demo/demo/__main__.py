@@ -146,8 +146,10 @@ def _tag() -> str:
     return datetime.now(clock.SHANGHAI).strftime("%m%d%H%M%S")
 
 
-def play(folder: Path, output: Path) -> int:
+def play(folder: Path, output: Path, against: Path | None) -> int:
     """Play the story against what runs; where nothing runs, start it and stop it after."""
+    if against is not None:
+        return _play(profiles.load(against / "profile.json"), accounts.load(against / "demonstration.json"), output)
     if _alive(folder / "run.pid") is not None:
         return _play(profiles.load(folder / "profile.json"), accounts.load(folder / "demonstration.json"), output)
     _out.print("没有正在运行的数桥，先启动，演示后停止", highlight=False)
@@ -208,6 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     sub.add_parser("run", help="start everything and stay up")
     player = sub.add_parser("play", help="play the story against what runs, or start and stop it around")
     player.add_argument("--output", type=Path, default=Path("build/demo.json"))
+    player.add_argument("--against", type=Path, help="a folder with profile.json and demonstration.json of an exchange")
     sub.add_parser("down", help="stop what runs")
     sub.add_parser("clean", help="wipe data, secrets and logs")
     options = parser.parse_args(arguments)
@@ -217,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run(folder)
         case "play":
             try:
-                return play(folder, options.output)
+                return play(folder, options.output, options.against)
             except (StackError, NotReady, ShuqiaoError) as error:
                 _out.print(str(error), style="red", markup=False)
                 return 1

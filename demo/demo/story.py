@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from demo import data
 from demo.accounts import ADMINISTRATOR, Demonstration
+from demo.cast import Cast, refused_by
 from demo.data import Sheet
 from demo.playing import Evidence, Step, StepFailed, expect, until
-from shuqiao import Answer, Gateway, Profile, Refused, Session, files
+from shuqiao import Answer, Gateway, Profile, files
 
 GRANTED_STREETS: Final = ["street_code", "street_name"]
 GRANTED_ASSISTANCE: Final = ["XM", "category", "amount"]
@@ -28,13 +29,13 @@ class Story:
     def __init__(self, profile: Profile, held: Demonstration, tag: str) -> None:
         self._profile = profile
         self._held = held
+        self._cast = Cast(profile, held)
         self._tag = tag
         suffix = f"（{tag}）" if tag else ""
         self.streets_name = f"长宁区街道镇名录{suffix}"
         self.assistance_name = f"社会救助对象信息（示例）{suffix}"
         self.streets_service = f"streets-{tag}" if tag else "streets"
         self.assistance_service = f"assistance-{tag}" if tag else "assistance"
-        self._sessions: dict[str, Session] = {}
         self._entries: dict[str, str] = {}
         self._uploads: dict[str, dict[str, Any]] = {}
         self._digests: dict[str, str] = {}
@@ -64,20 +65,13 @@ class Story:
     def close(self, *, keep_key: bool = False) -> None:
         """Log out everybody; the unit key of this telling is taken out of use unless it is to be kept."""
         if self.unit_key_id and not keep_key:
-            self._as("jyj.admin").delete("registry", f"/units/jyj/keys/{self.unit_key_id}")
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
-
-    def _as(self, account: str) -> Session:
-        if account not in self._sessions:
-            self._sessions[account] = Session(self._profile, account, self._held.passwords[account])
-        return self._sessions[account]
+            self._cast.as_("jyj.admin").delete("registry", f"/units/jyj/keys/{self.unit_key_id}")
+        self._cast.leave()
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
     def _register(self) -> Evidence:
-        found = {unit["code"]: unit for unit in self._as(ADMINISTRATOR).get("registry", "/units")}
+        found = {unit["code"]: unit for unit in self._cast.as_(ADMINISTRATOR).get("registry", "/units")}
         for code, name in (("mzj", "区民政局"), ("jyj", "区教育局"), ("dsjzx", "区大数据中心")):
             expect(code in found and found[code]["name"] == name, f"名册中应有{name}", sorted(found))
             expect(found[code]["state"] == "active", f"{name}应为正常状态", found[code]["state"])
@@ -85,16 +79,16 @@ class Story:
         return {"单位": [f"{found[code]['name']}（{code}）" for code in ("mzj", "jyj", "dsjzx")]}
 
     def _catalogue(self) -> Evidence:
-        reviewer = self._as("dsjzx.shenhe")
+        reviewer = self._cast.as_("dsjzx.shenhe")
         known = {one["id"] for one in reviewer.get("catalog", "/code-sets")}
         for code_set in data.CODE_SETS:
             if code_set["id"] not in known:
                 reviewer.post("catalog", "/code-sets", code_set)
         without = self._compile(data.assistance_entry(self.assistance_name, with_basis=False))
-        refused = self._refused(lambda: self._as("mzj.bianzhi").post("catalog", f"/entries/{without}/submission"))
+        refused = refused_by(lambda: self._cast.as_("mzj.bianzhi").post("catalog", f"/entries/{without}/submission"))
         expect(refused.code == "basis-missing", "授权共享条目没有理由和依据不能提交", refused.code)
         content = data.assistance_entry(self.assistance_name)
-        self._as("mzj.bianzhi").put("catalog", f"/entries/{without}/draft", {"revision": 1, "content": content})
+        self._cast.as_("mzj.bianzhi").put("catalog", f"/entries/{without}/draft", {"revision": 1, "content": content})
         self._entries = {
             "streets": self._compile(data.streets_entry(self.streets_name)),
             "assistance": without,
@@ -115,18 +109,18 @@ class Story:
         return self.streets_name if key == "streets" else self.assistance_name
 
     def _compile(self, content: dict[str, Any]) -> str:
-        compiler = self._as("mzj.bianzhi")
+        compiler = self._cast.as_("mzj.bianzhi")
         made = until(lambda: compiler.post("catalog", "/entries", content), "目录服务得知单位", passing=NOT_YET)
         code: str = made["code"]
         return code
 
     def _publish(self, code: str) -> Any:
-        self._as("mzj.bianzhi").post("catalog", f"/entries/{code}/submission")
-        own = self._refused(lambda: self._as("mzj.bianzhi").post("catalog", f"/entries/{code}/publication"))
+        self._cast.as_("mzj.bianzhi").post("catalog", f"/entries/{code}/submission")
+        own = refused_by(lambda: self._cast.as_("mzj.bianzhi").post("catalog", f"/entries/{code}/publication"))
         expect(own.code == "forbidden", "编制人不能发布", own.code)
-        self._as("mzj.shenhe").post("catalog", f"/entries/{code}/review", {"approve": True})
-        self._as("mzj.fabu").post("catalog", f"/entries/{code}/publication")
-        return self._as("jyj.shenqing").get("catalog", f"/entries/{code}")
+        self._cast.as_("mzj.shenhe").post("catalog", f"/entries/{code}/review", {"approve": True})
+        self._cast.as_("mzj.fabu").post("catalog", f"/entries/{code}/publication")
+        return self._cast.as_("jyj.shenqing").get("catalog", f"/entries/{code}")
 
     def _services(self) -> Evidence:
         evidence: Evidence = {}
@@ -135,9 +129,9 @@ class Story:
             ("assistance", self.assistance_service, data.assistance_service()),
         ):
             body = {"code": code, "entry": self._entries[key], "content": content}
-            self._as("mzj.bianzhi").post("catalog", "/services", body)
-            self._as("mzj.fabu").put("catalog", f"/services/{code}/state", {"state": "active"})
-            found = self._as("jyj.shenqing").get("catalog", f"/services/{code}")
+            self._cast.as_("mzj.bianzhi").post("catalog", "/services", body)
+            self._cast.as_("mzj.fabu").put("catalog", f"/services/{code}/state", {"state": "active"})
+            found = self._cast.as_("jyj.shenqing").get("catalog", f"/services/{code}")
             expect(found["state"] == "active", "服务应已启用", found["state"])
             expect(found["entry"] == self._entries[key], "服务应属于该资源", found["entry"])
             evidence[code] = found["resource_version"]
@@ -160,7 +154,7 @@ class Story:
         return evidence
 
     def _upload(self, key: str, sheet: Sheet) -> Any:
-        session = self._as("mzj.fabu")
+        session = self._cast.as_("mzj.fabu")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "file"
             path.write_bytes(sheet.content)
@@ -172,7 +166,7 @@ class Story:
 
     def _await_batch(self, key: str, batch: str, rows: int) -> None:
         def known() -> bool:
-            entry = self._as("jyj.shenqing").get("catalog", f"/entries/{self._entries[key]}")
+            entry = self._cast.as_("jyj.shenqing").get("catalog", f"/entries/{self._entries[key]}")
             found = entry["data"]
             return found is not None and found["batch"] == batch and found["rows"] == rows
 
@@ -198,7 +192,7 @@ class Story:
         }
 
     def _apply(self, account: str, key: str, service: str, items: list[str], use: str) -> Any:
-        session = self._as(account)
+        session = self._cast.as_(account)
         body = {
             "entry": self._entries[key],
             "services": [service],
@@ -231,15 +225,15 @@ class Story:
         expect(asked["state"] == "submitted", "授权共享应进入审核", asked["state"])
         expect(bool(asked["due_on"] or asked["due_open"]), "应显示答复期限或其缺失原因")
         decision = {"approve": True, "terms": {}}
-        platform = self._as("dsjzx.shenhe")
-        early = self._refused(lambda: platform.post("sharing", f"/applications/{number}/decision", decision))
+        platform = self._cast.as_("dsjzx.shenhe")
+        early = refused_by(lambda: platform.post("sharing", f"/applications/{number}/decision", decision))
         expect(early.code == "opinion-missing", "未征求提供单位意见不能授权", early.code)
-        provider = self._as("mzj.shenhe")
-        foreign = self._refused(lambda: provider.post("sharing", f"/applications/{number}/decision", decision))
+        provider = self._cast.as_("mzj.shenhe")
+        foreign = refused_by(lambda: provider.post("sharing", f"/applications/{number}/decision", decision))
         expect(foreign.code in {"forbidden", "not-yours-to-decide"}, "提供单位不作最终审核", foreign.code)
         provider.post("sharing", f"/applications/{number}/opinions", {"agree": True})
         platform.post("sharing", f"/applications/{number}/decision", decision)
-        done = self._as("jyj.shenqing").get("sharing", f"/applications/{number}")
+        done = self._cast.as_("jyj.shenqing").get("sharing", f"/applications/{number}")
         expect(done["state"] == "granted", "审核后应已授权", done["state"])
         basis = done["decision"]["basis"]
         self._check_basis(basis, "share-approval")
@@ -260,7 +254,7 @@ class Story:
         expect(basis["past_term"] is True, "应记录该版已过有效期", basis["past_term"])
 
     def _keys(self) -> Evidence:
-        admin = self._as("jyj.admin")
+        admin = self._cast.as_("jyj.admin")
         for key in admin.get("registry", "/units/jyj")["keys"]:
             # A telling that was broken off left its key behind.
             if key["id"] != self._held.keys.get("unit_key_id"):
@@ -268,7 +262,7 @@ class Story:
         issued = admin.post("registry", "/units/jyj/keys")
         self.unit_key, self.unit_key_id = issued["unitKey"], issued["id"]
         expect(len(self.unit_key) == 53 and self.unit_key.startswith("cnu_"), "unitKey 应为53位")
-        grants = self._as("jyj.shenqing").get("sharing", "/grants", limit=1000)
+        grants = self._cast.as_("jyj.shenqing").get("sharing", "/grants", limit=1000)
         evidence: Evidence = {"unitKey": f"…{self.unit_key[-4:]}"}
         for key, service, items in (
             ("streets", self.streets_service, GRANTED_STREETS),
@@ -281,16 +275,18 @@ class Story:
             codes = [item["code"] for item in grant["items"]]
             expect(sorted(codes) == sorted(items), "授权的信息项应与申请一致", codes)
             self._grants[key] = grant["id"]
-            self.method_keys[key] = self._as("jyj.shenqing").post("sharing", f"/grants/{grant['id']}/keys")["methodKey"]
+            self.method_keys[key] = self._cast.as_("jyj.shenqing").post("sharing", f"/grants/{grant['id']}/keys")[
+                "methodKey"
+            ]
             expect(self.method_keys[key].startswith("cnm_"), "methodKey 应为53位")
             evidence[f"methodKey {service}"] = f"…{self.method_keys[key][-4:]}"
-        hidden = self._refused(
-            lambda: self._as("mzj.shenhe").post("sharing", f"/grants/{self._grants['streets']}/keys")
+        hidden = refused_by(
+            lambda: self._cast.as_("mzj.shenhe").post("sharing", f"/grants/{self._grants['streets']}/keys")
         )
         expect(hidden.code == "forbidden", "审核人不能领取密钥", hidden.code)
-        others = self._as("dsjzx.shenqing").get("sharing", "/grants", limit=1000)
+        others = self._cast.as_("dsjzx.shenqing").get("sharing", "/grants", limit=1000)
         other = next(one for one in others if one["service"] == self.streets_service and one["unit"] == "dsjzx")
-        self._foreign_key = self._as("dsjzx.shenqing").post("sharing", f"/grants/{other['id']}/keys")["methodKey"]
+        self._foreign_key = self._cast.as_("dsjzx.shenqing").post("sharing", f"/grants/{other['id']}/keys")["methodKey"]
         return evidence
 
     def _call(self, service: str, method_key: str, given: dict[str, str], unit_key: str | None = None) -> Answer:
@@ -346,7 +342,7 @@ class Story:
         foreign = self._call(self.streets_service, self._foreign_key, given)
         expect(foreign.code == "202", "他单位的 methodKey 应为202", foreign.code)
         grant = self._grants["streets"]
-        reviewer = self._as("mzj.shenhe")
+        reviewer = self._cast.as_("mzj.shenhe")
         body = {"state": "suspended", "reason": "演示：暂停授权"}
         reviewer.put("sharing", f"/grants/{grant}/state", body)
 
@@ -364,7 +360,7 @@ class Story:
         }
 
     def _trace(self) -> Evidence:
-        auditor = self._as("qfb.shenji")
+        auditor = self._cast.as_("qfb.shenji")
         trace_id = self._answers["assistance"].trace_id
         calls = until(lambda: auditor.get("audit", "/calls", trace_id=trace_id), "留痕中出现该调用")
         expect(len(calls) == 1, "一次调用应只有一条留痕", len(calls))
@@ -389,14 +385,6 @@ class Story:
             "批次": batch["batch"],
             "文件": f"{batch['file']['name']}，sha256 {batch['file']['sha256']}",
         }
-
-    def _refused(self, ask: Callable[[], Any]) -> Refused:
-        try:
-            answer = ask()
-        except Refused as refused:
-            return refused
-        expect(holds=False, text="应被拒绝", seen=answer)
-        raise AssertionError
 
 
 def _cited(basis: dict[str, Any]) -> str:

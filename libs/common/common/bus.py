@@ -40,7 +40,8 @@ MAX_HEADER_BYTES: Final = 1024
 _BACKOFF_FIRST, _BACKOFF_LAST, _BACKOFF_TOTAL = 0.2, 15.0, 60.0
 _UNKNOWN_TRIES: Final = 5
 _DEAD_LETTER_PAUSE: Final = 1.0
-_FETCH_WAIT_MS: Final = 2000
+FETCH_WAIT_MS: Final = 500
+"""The longest that a record waits while its partition is left out of the fetch in flight; shorter costs the broker."""
 _log = log.get(__name__)
 
 
@@ -97,10 +98,15 @@ class Route:
 
 
 class Routes:
-    """Which events a service reads, and what it does with each. Attach them to a broker, or replay one by hand."""
+    """Which events a service reads, and what it does with each. Attach them to a broker, or replay one by hand.
 
-    def __init__(self, service: str) -> None:
+    `fetch_wait_ms` is how long a record may have to wait; a service that reads many topics and is in no hurry waits
+    longer and costs the broker less.
+    """
+
+    def __init__(self, service: str, *, fetch_wait_ms: int = FETCH_WAIT_MS) -> None:
         self.service = service
+        self.fetch_wait_ms = fetch_wait_ms
         self.routes: dict[str, Route] = {}
 
     def on(
@@ -156,7 +162,7 @@ def attach(made: KafkaBroker, routes: Routes) -> None:
             ack_policy=AckPolicy.NACK_ON_ERROR,
             no_reply=True,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_max_wait_ms=routes.fetch_wait_ms,
             decoder=_decoder(route.event),
             title=f"{routes.service} reads {route.event.topic}",
             description=(route.event.__doc__ or "").strip(),

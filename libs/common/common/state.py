@@ -32,7 +32,7 @@ ACK: Final = "none: every start reads from the first record"
 
 _START_TIMEOUT: Final = 20.0
 _RESTART_PAUSE: Final = 1.0
-_FETCH_WAIT_MS: Final = 500
+_FETCH_WAIT_MS: Final = 200
 _log = log.get(__name__)
 
 

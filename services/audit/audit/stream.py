@@ -7,10 +7,12 @@ from common.db import Db
 from common.events import AccessLogged, Event, Meta
 
 NAME = "audit"
+FETCH_WAIT_MS = 1500
+"""Fourteen topics, read by one who may be seconds behind."""
 
 
 def routes(db: Db) -> bus.Routes:
-    made = bus.Routes(NAME)
+    made = bus.Routes(NAME, fetch_wait_ms=FETCH_WAIT_MS)
 
     async def event_happened(event: Event, meta: Meta) -> None:
         async with db.begin() as tx:
