@@ -185,14 +185,15 @@ def biff_stream(
     names = [f"S{number}".encode() for number in range(1, len(sheets) + 1)]
     flags = b"\0" if version == 0x0600 else b""
     heads = [len(record(0x0085, bytes(7) + flags + name)) for name in names]
-    at = len(bof(5, version) + b"".join(shared) + EOF) + sum(heads)
+    opening = bof(5, version) + b"".join(shared)
+    at = len(opening + EOF) + sum(heads)
     bounds, bodies = b"", b""
     for place, (name, sheet) in enumerate(zip(names, sheets, strict=True)):
         offset = offsets[place] if offsets else at + len(bodies)
         state, kind = (states[place] if states else 0), (kinds[place] if kinds else 0)
         bounds += record(0x0085, struct.pack("<LBBB", offset, state, kind, len(name)) + flags + name)
         bodies += bof(0x0040 if kind == 1 else 0x0010, version) + sheet + EOF
-    return bof(5, version) + b"".join(shared) + bounds + EOF + bodies
+    return opening + bounds + EOF + bodies
 
 
 def compound(streams: Mapping[str, bytes], *, storages: Sequence[str] = ()) -> bytes:
