@@ -68,6 +68,14 @@ class Story:
             self._cast.as_("jyj.admin").delete("registry", f"/units/jyj/keys/{self.unit_key_id}")
         self._cast.leave()
 
+    def entry_of(self, key: str) -> str:
+        """The code of an entry of this telling: `streets` or `assistance`."""
+        return self._entries[key]
+
+    def grant_of(self, key: str) -> str:
+        """The id of the grant for an entry's service."""
+        return self._grants[key]
+
     # --- the steps ------------------------------------------------------------------------------------------------
 
     def _register(self) -> Evidence:

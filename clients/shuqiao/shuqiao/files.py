@@ -33,14 +33,15 @@ def upload(
     data = path.read_bytes()
     begun = session.post(SERVICE, "/uploads", {"entry": entry, "name": name or path.name, "size": len(data)})
     progress("上传")
-    _post(begun["url"], begun["fields"], data)
+    post(begun["url"], begun["fields"], data)
     upload_id = begun["upload"]["id"]
     session.post(SERVICE, f"/uploads/{upload_id}/completion")
     progress("检查与导入")
     return result(session, upload_id)
 
 
-def _post(url: str, fields: dict[str, str], data: bytes) -> None:
+def post(url: str, fields: dict[str, str], data: bytes) -> None:
+    """Post a file to where the exchange says. Raises Refused, Away."""
     try:
         answer = httpx2.post(url, data=fields, files={"file": ("file", data)}, timeout=60.0)
     except httpx2.HTTPError as error:

@@ -24,7 +24,11 @@ class Session:
         self._http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False)
         self._tokens: dict[str, tuple[str, float]] = {}
         body = {"account": account, "password": password}
-        opened = self._send("POST", self._url("registry", "/sessions"), json=body)
+        try:
+            opened = self._send("POST", self._url("registry", "/sessions"), json=body)
+        except BaseException:
+            self._http.close()
+            raise
         self._secret: str | None = opened["session"]
         self.account: str = opened["account"]
         self.unit: str = opened["unit"]

@@ -1,0 +1,50 @@
+"""A whole exchange whose every service reaches the broker through a proxy of its own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from demo import playing
+from demo.story import Story
+from demo.system import System
+from provision.plan import SERVICES
+from stack import Endpoints, KafkaListener
+from tests.support.proxying import TcpProxy
+
+
+@dataclass(slots=True)
+class Faulty:
+    """The exchange, the link of each service to the broker, and what the story left to work with."""
+
+    system: System
+    links: dict[str, TcpProxy]
+    story: Story
+
+
+@pytest.fixture(scope="session")
+def faulty(session_folder: Path) -> Iterator[Faulty]:
+    with ExitStack() as stack:
+        links = {service: stack.enter_context(TcpProxy()) for service in SERVICES}
+
+        def through_its_link(service: str, endpoints: Endpoints) -> str:
+            listener = next(one for one in endpoints.kafka.listeners if one.advertised_port == links[service].port)
+            links[service].target = listener.bind_port
+            return links[service].address
+
+        system = stack.enter_context(
+            System.open(
+                session_folder / "faulty",
+                kafka_listeners=[KafkaListener(advertised_port=link.port) for link in links.values()],
+                kafka_of=through_its_link,
+            )
+        )
+        system.enter_units()
+        story = Story(system.profile, system.held, "faults")
+        done = playing.play(story.steps(), Console(quiet=True))
+        story.close(keep_key=True)
+        assert [(step.name, step.evidence) for step in done if not step.ok] == []
+        yield Faulty(system, links, story)
