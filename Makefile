@@ -81,7 +81,7 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, the import contracts, the locked sche
 docs: $(VENV)/.dev ## Write the generated documents anew (docs/api, docs/events)
 	@for service in $(SERVICES); do \
 	  $(BIN)/python -m $$service asyncapi > docs/events/$$service.yaml; \
-	  [ $$service = gateway ] || $(BIN)/python -m $$service openapi > docs/api/$$service.json; done
+	  $(BIN)/python -m $$service openapi > docs/api/$$service.json; done
 	@$(BIN)/python -m common.schemas lock && cp libs/common/common/entry.schema.json clients/shuqiao/shuqiao/schemas/entry.json
 
 .PHONY: unit

@@ -71,6 +71,8 @@ class Service:
     commands: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
     serve: Callable[[Any], None] | None = None
     """How to serve, where it is not by a FastAPI application."""
+    openapi: Callable[[], dict[str, Any]] | None = None
+    """The OpenAPI document, where no FastAPI application makes it."""
 
 
 def assemble(
@@ -191,9 +193,10 @@ def asyncapi(parts: Parts, service: Service) -> str:
     return yaml.safe_dump(document.to_specification().to_jsonable(), allow_unicode=True, sort_keys=False, width=120)
 
 
-def openapi(parts: Parts) -> str:
+def openapi(service: Service) -> str:
     """The OpenAPI document of a service as JSON."""
-    return json.dumps(parts.http.openapi(), ensure_ascii=False, indent=1) + "\n"
+    document = service.openapi() if service.openapi else service.build(service.example()).http.openapi()
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
 def main(service: Service, arguments: list[str] | None = None) -> int:
@@ -202,8 +205,7 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub.add_parser("serve", help="serve requests and read events until told to stop")
     sub.add_parser("migrate", help="bring the database to the newest revision (as the tables' owner)")
-    if service.serve is None:
-        sub.add_parser("openapi", help="print the OpenAPI document")
+    sub.add_parser("openapi", help="print the OpenAPI document")
     sub.add_parser("asyncapi", help="print the AsyncAPI document")
     dead = sub.add_parser("dead-letters", help="see and replay what was parked")
     dead.add_argument("action", choices=["list", "show", "replay"])
@@ -230,7 +232,7 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
             for package, url, role in [(service.package, owner.owner_url, None), *service.more_migrations(owner)]:
                 migrations.upgrade_now(package, url, role)
         case "openapi":
-            sys.stdout.write(openapi(service.build(service.example())))
+            sys.stdout.write(openapi(service))
         case "asyncapi":
             sys.stdout.write(asyncapi(service.build(service.example()), service))
         case _:

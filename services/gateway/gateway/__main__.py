@@ -6,6 +6,7 @@ import sys
 from common import host, log
 from common.settings import read_or_exit
 from gateway import app
+from gateway.domain.description import openapi
 from gateway.settings import GatewayMigration, GatewaySettings, RelaySettings, example
 
 
@@ -28,6 +29,7 @@ SERVICE = host.Service(
     owner=GatewayMigration,
     commands={"relay": relay},
     serve=app.serve,
+    openapi=openapi,
 )
 
 if __name__ == "__main__":
