@@ -39,7 +39,10 @@ def entry_body(**more: Any) -> dict[str, Any]:
     return values | more
 
 
-REASONED = {"reason": "含个人信息，仅供履行法定职责的单位使用。", "legal_basis": "《社会救助暂行办法》（国务院令第649号）"}
+REASONED = {
+    "reason": "含个人信息，仅供履行法定职责的单位使用。",
+    "legal_basis": "《社会救助暂行办法》（国务院令第649号）",
+}
 
 
 def content(**more: Any) -> EntryContent:

@@ -1,8 +1,10 @@
 """Values that a JSON Schema allows, as a hypothesis strategy: the part of JSON Schema that our schemas use."""
 
+import functools
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 _INT64 = 2**63
@@ -62,9 +64,24 @@ def _of(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def _text(rest: dict[str, Any]) -> st.SearchStrategy[str]:
-    least, most = rest.pop("minLength", 0), rest.pop("maxLength", 30)
+    least, most = rest.pop("minLength", 0), rest.pop("maxLength", None)
     if (pattern := rest.pop("pattern", None)) is not None:
-        return st.from_regex(pattern, fullmatch=True).filter(lambda text: least <= len(text) <= most or not most)
+        return st.sampled_from(_matches(pattern, least, most))
     if (form := rest.pop("format", None)) is not None:
         return _FORMATS[form]
-    return st.text(min_size=least, max_size=min(most, 30))
+    return st.text(min_size=least, max_size=min(most or 30, 30))
+
+
+@functools.cache
+def _matches(pattern: str, least: int, most: int | None) -> list[str]:
+    """Some texts of a pattern, drawn once: drawing each anew takes a hundred times as long as all the rest."""
+    found: dict[str, None] = {}
+
+    @settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(pattern, fullmatch=True))
+    def take(text: str) -> None:
+        if least <= len(text) and (most is None or len(text) <= most):
+            found[text] = None
+
+    take()
+    return list(found)

@@ -79,7 +79,8 @@ class Verifier:
                     answer = await client.get(self._url)
                 answer.raise_for_status()
                 self._keys = KeySet.import_key_set(answer.json())
-            except (httpx2.HTTPError, JoseError, ValueError) as error:
+            except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:
+                # Away, or something else answers in its place: no key that is known is given up for it.
                 if not self._keys.keys:
                     raise Unwell("registry") from error
             self._fetched_at = time.monotonic()

@@ -37,6 +37,7 @@ Handler = Callable[[Any, Meta], Awaitable[None]]
 MAX_HEADERS: Final = 64
 """Headers of a record that are looked at and kept; a record with thousands of them is an attack."""
 MAX_HEADER_BYTES: Final = 1024
+"""Bytes of a header's name, of its value, and of a dead letter's key at most."""
 _BACKOFF_FIRST, _BACKOFF_LAST, _BACKOFF_TOTAL = 0.2, 15.0, 60.0
 _UNKNOWN_TRIES: Final = 5
 _DEAD_LETTER_PAUSE: Final = 1.0
@@ -228,7 +229,8 @@ def text_headers(raw: object) -> dict[str, str]:
     """The headers of a record as text, bounded; what is no UTF-8, or null, is left out. The first of a name counts."""
     found: dict[str, str] = {}
     for name, value in list(raw)[:MAX_HEADERS] if isinstance(raw, (list, tuple)) else ():
-        if isinstance(value, bytes) and len(value) <= MAX_HEADER_BYTES and name not in found:
+        short = isinstance(value, bytes) and len(value) <= MAX_HEADER_BYTES and len(name) <= MAX_HEADER_BYTES
+        if short and name not in found:
             try:
                 found[name] = value.decode()
             except UnicodeDecodeError:
@@ -291,6 +293,7 @@ class _Delivery(BaseMiddleware[Any, Any]):
         self._service = service
         self._broker = made
         self._attempts = 1
+        self._unknown = 0
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:
         waited, pause = 0.0, _BACKOFF_FIRST
@@ -301,8 +304,10 @@ class _Delivery(BaseMiddleware[Any, Any]):
                 raise
             except Exception as error:
                 passing = unwell(error)
-                tried_enough = not passing and self._attempts >= _UNKNOWN_TRIES
-                if tried_enough or waited >= _BACKOFF_TOTAL:
+                self._unknown += not passing
+                # An outage is no try: what is unknown has its own, whatever was away before.
+                tried_enough = waited >= _BACKOFF_TOTAL if passing else self._unknown >= _UNKNOWN_TRIES
+                if tried_enough:
                     raise
                 _log.warning(
                     "bus.trying_again",
@@ -336,22 +341,39 @@ class _Delivery(BaseMiddleware[Any, Any]):
         record = self.msg
         origin = f"{record.topic}/{record.partition}/{record.offset}"
         reason = reason_of(error)
+        key, value = carried(record)
         await self._broker.publish(
-            record.value or b"",
+            value,
             topic=dead_letter_topic(self._service),
-            key=record.key,
+            key=key,
             headers=dead_letter_headers(record, reason, self._attempts),
         )
         _log.error("bus.dead_lettered", origin=origin, reason=reason, attempts=self._attempts)
 
 
+def carried(record: "ConsumerRecord[Any, Any]") -> tuple[bytes | None, bytes]:
+    """Key and value as the dead letter carries them.
+
+    A value larger than any event can be, or such a key, stays where it is (`x-omitted`): a compressed record may be
+    larger than anything that we could write, and would hold its partition for ever.
+    """
+    key = record.key if record.key is not None and len(record.key) <= MAX_HEADER_BYTES else None
+    return key, b"" if _omitted(record) else record.value or b""
+
+
+def _omitted(record: "ConsumerRecord[Any, Any]") -> bool:
+    return record.value is not None and len(record.value) > base.MAX_BYTES
+
+
 def dead_letter_headers(record: "ConsumerRecord[Any, Any]", reason: str, attempts: int) -> dict[str, str]:
-    """The record's own headers, and beside them why and whence it is here."""
+    """Why and whence it is here, and behind that the record's own headers."""
     kept = {k: v for k, v in text_headers(record.headers).items() if not k.startswith("x-") and k != "reply_to"}
     return {
-        **kept,
+        # First, so that a reader who looks at so many headers only finds them.
         "x-reason": reason,
         "x-origin": f"{record.topic}/{record.partition}/{record.offset}",
         "x-attempts": str(attempts),
         "x-null": "1" if record.value is None else "0",
+        **({"x-omitted": str(len(record.value))} if _omitted(record) else {}),
+        **kept,
     }

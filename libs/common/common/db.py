@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession as CoreSession
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 WROTE_EVENT: Final = "wrote_event"
@@ -69,20 +71,29 @@ def engine(url: SecretStr | str, *, application: str, pool_size: int = 5) -> Asy
 
 def is_unwell(error: BaseException) -> bool:
     """Whether a failure means that the database is away or busy, so that the same again may work."""
-    if isinstance(error, (exc.TimeoutError, exc.InterfaceError, OSError, TimeoutError)):
+    if isinstance(error, (exc.TimeoutError, exc.InterfaceError, asyncpg.InterfaceError, OSError, TimeoutError)):
         return True
     if isinstance(error, exc.DBAPIError):
-        if error.connection_invalidated:
-            return True
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        return state.startswith(_UNWELL_CLASSES) or state in _UNWELL_CODES
-    return False
+        return error.connection_invalidated or _names_unwell(error.orig)
+    # Stores that speak to the driver itself raise its errors.
+    return isinstance(error, asyncpg.PostgresError) and _names_unwell(error)
+
+
+def _names_unwell(error: BaseException | None) -> bool:
+    state = str(getattr(error, "sqlstate", None) or "")
+    return state.startswith(_UNWELL_CLASSES) or state in _UNWELL_CODES
 
 
 def violated(error: exc.IntegrityError) -> str:
     """The name of the constraint that a statement broke; empty where the database names none."""
     cause = getattr(error.orig, "__cause__", None)
     return str(getattr(cause, "constraint_name", None) or "")
+
+
+class _Session(AsyncSession):
+    """SQLModel's session, whose `execute` serves statements of Core without a warning at each call."""
+
+    execute = CoreSession.execute
 
 
 class Db:
@@ -96,7 +107,7 @@ class Db:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """A transaction: committed at the end of the block, rolled back if the block raises."""
-        async with AsyncSession(self.engine, expire_on_commit=False, autoflush=True) as session:
+        async with _Session(self.engine, expire_on_commit=False, autoflush=True) as session:
             async with session.begin():
                 yield session
             if session.info.get(WROTE_EVENT):

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from common import bus, clock, delivery
 from common.db import Db
-from common.errors import NotFound
+from common.errors import NotFound, Undecodable
 from common.events import base
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: dict[str, str]
+    omitted: int | None
+    """Bytes of a value that is larger than any event can be, and stayed at its origin."""
 
 
 async def read_all(kafka: bus.Kafka, service: str) -> AsyncIterator[DeadLetter]:
@@ -48,9 +50,9 @@ async def read_all(kafka: bus.Kafka, service: str) -> AsyncIterator[DeadLetter]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await asyncio.wait_for(consumer.start(), 20)
     seen: set[str] = set()
     try:
+        await asyncio.wait_for(consumer.start(), 20)
         ends = {tp: end for tp, end in (await consumer.end_offsets(list(consumer.assignment()))).items() if end > 0}
         begins = await consumer.beginning_offsets(list(ends))
         waiting = {tp for tp, end in ends.items() if begins[tp] < end}
@@ -70,7 +72,7 @@ async def read_all(kafka: bus.Kafka, service: str) -> AsyncIterator[DeadLetter]:
 def _letter(record: "ConsumerRecord[Any, Any]") -> DeadLetter:
     found = bus.text_headers(record.headers)
     origin = found.get("x-origin", f"{record.topic}/{record.partition}/{record.offset}")
-    attempts = found.get("x-attempts", "1")
+    attempts, omitted = found.get("x-attempts", "1"), found.get("x-omitted", "")
     return DeadLetter(
         origin=origin,
         reason=found.get("x-reason", "unknown"),
@@ -80,6 +82,7 @@ def _letter(record: "ConsumerRecord[Any, Any]") -> DeadLetter:
         key=record.key,
         value=None if found.get("x-null") == "1" else record.value,
         headers={k: v for k, v in found.items() if not k.startswith("x-")},
+        omitted=int(omitted) if omitted.isdecimal() else None,
     )
 
 
@@ -105,6 +108,8 @@ async def replay(letter: DeadLetter, routes: bus.Routes, database: Db, by: str) 
     route = routes.routes.get(letter.topic)
     if route is None:
         raise NotFound(f"本服务不读取主题 {letter.topic}")
+    if letter.omitted is not None:
+        raise Undecodable("事件超过大小上限，死信中没有其内容", reason="too-large")
     headers = [(k, v.encode()) for k, v in letter.headers.items()]
     meta = base.read_meta(route.event, bus.text_headers(headers), bus.digest(letter.value))
     event = base.read(route.event, letter.key, letter.value)
@@ -139,9 +144,10 @@ async def park_once(
         if (await tx.execute(claim)).first() is None:
             return
         # Inside the transaction: if the broker does not take it, the claim is rolled back and the record comes again.
+        key, value = bus.carried(record)
         await producer.send_and_wait(
             bus.dead_letter_topic(service),
-            record.value or b"",
-            key=record.key,
+            value,
+            key=key,
             headers=[(k, v.encode()) for k, v in bus.dead_letter_headers(record, reason, 1).items()],
         )

@@ -27,6 +27,17 @@ from common.roles import Caller
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a request body at most; files go to the object store, not through a service."""
 _PROBLEM: Final = "application/problem+json"
+_LONGEST_LENGTH: Final = 12
+"""Digits of a content length that are looked at."""
+_MOST_PLACES: Final = 100
+_LONGEST_PLACE: Final = 200
+# What of an error's context comes from the declaration; all else (`tag`, `error`) may repeat what came in.
+_LIMITS: Final = frozenset(
+    {
+        *("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "actual_length", "field_type"),
+        *("pattern", "expected", "expected_tags", "discriminator", "max_digits", "decimal_places", "whole_digits"),
+    }
+)
 _log = log.get(__name__)
 _bearer = HTTPBearer(auto_error=False, description="登记服务 registry 签发的令牌")
 
@@ -60,22 +71,34 @@ def also_refused(app: FastAPI, kind: type[Exception], status: int = 409) -> None
 
 async def _malformed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    places = [{"at": ".".join(map(str, e["loc"])), "rule": e["type"], "message": _rule_text(e)} for e in error.errors()]
-    return problem(422, "malformed", "请求内容不符合接口要求，见 errors", errors=places[:100])
+    places = [
+        # A place may be a name that came in: of any length.
+        {"at": ".".join(map(str, e["loc"]))[:_LONGEST_PLACE], "rule": e["type"], "message": _rule_text(e)}
+        for e in error.errors()[:_MOST_PLACES]
+    ]
+    return problem(422, "malformed", "请求内容不符合接口要求，见 errors", errors=places)
 
 
 def _rule_text(error: Any) -> str:
     """What a field broke, from the rule and its limits alone: pydantic's own texts may repeat the value."""
-    context = {k: v for k, v in (error.get("ctx") or {}).items() if isinstance(v, (int, float, str)) and k != "error"}
-    limits = "，".join(f"{k}={v}" for k, v in context.items() if k != "input_type")
+    context = {k: v for k, v in (error.get("ctx") or {}).items() if k in _LIMITS}
+    limits = "，".join(f"{k}={v}" for k, v in context.items())
     known = {"missing": "缺少必填项", "extra_forbidden": "不允许的字段"}
     return known.get(error["type"], f"不符合规则 {error['type']}" + (f"（{limits}）" if limits else ""))
 
 
 async def _by_starlette(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, _BodyTooLargeError):
+        return _too_large()
     texts = {404: "没有这个地址", 405: "此地址不支持该方法", 401: "需要登录", 415: "不支持的内容类型"}
-    return problem(error.status_code, f"http-{error.status_code}", texts.get(error.status_code, "请求无法处理"))
+    answer = problem(error.status_code, f"http-{error.status_code}", texts.get(error.status_code, "请求无法处理"))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _too_large() -> Response:
+    return problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")
 
 
 def _broken(error: Exception) -> Response:
@@ -123,12 +146,14 @@ class Edge:
 
         try:
             length = headers.get(b"content-length", b"0")
-            if not length.isdigit() or int(length) > MAX_BODY:
-                await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
+            if not length.isdigit() or len(length) > _LONGEST_LENGTH or int(length) > MAX_BODY:
+                await _too_large()(scope, receive, traced_send)
             else:
                 await self._app(scope, _bounded(receive), traced_send)
         except _BodyTooLargeError:
-            await problem(413, "too-large", f"请求体超过 {MAX_BODY} 字节")(scope, receive, traced_send)
+            if started:
+                raise
+            await _too_large()(scope, receive, traced_send)
         except Exception as error:
             # Answered here, once; further out it would be raised again and logged with every frame of the frameworks.
             if started:
@@ -146,8 +171,11 @@ class Edge:
             trace.leave(token)
 
 
-class _BodyTooLargeError(Exception):
-    pass
+class _BodyTooLargeError(HTTPException):
+    """Of a kind that the framework passes on: any other error while a body is read it answers itself, with 400."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -16,24 +16,35 @@ REDACTED: Final = "[redacted]"
 
 # Names under which a secret may be handed to the log by mistake.
 _SECRET_NAMES = re.compile(
-    r"(?i)(password|passwd|secret|token|authorization|cookie|pepper|unit_?key|method_?key|api_?key|credential|session)\Z"
+    r"(?i)(password|passwd|secret|token|authorization|cookie|pepper|credentials?|session"
+    r"|(unit|method|api|signing|private)[-_]?key)\Z"
 )
-# Values that are secrets or personal wherever they stand: API keys, tokens, identity numbers, mobile numbers, and the
-# credentials inside an address.
+# Values that are secrets or personal wherever they stand: API keys, tokens, identity numbers, mobile numbers (the
+# code of an entry may begin with eleven such digits), and the credentials inside an address.
 _SECRET_VALUES = re.compile(
     r"cn[um]_[0-9A-Za-z]{8,}"
     r"|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
     r"|(?<![0-9A-Za-z])[1-9][0-9]{16}[0-9Xx](?![0-9A-Za-z])"
-    r"|(?<![0-9A-Za-z])1[3-9][0-9]{9}(?![0-9A-Za-z])"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?<![0-9A-Za-z])1[3-9][0-9]{9}(?![0-9A-Za-z]|-[0-9]{6}(?![0-9]))"
+    r"|(?<=://)[^/\s:@]*:[^/\s]+(?=@)"
+)
+# What PostgreSQL and its driver repeat of a row or a parameter: no pattern knows a name, so all of it goes.
+_ROW_VALUES = re.compile(
+    r"(?P<said>^DETAIL:\s|\binvalid input for query argument \$[0-9]+: |\binvalid input syntax for type [^:\n]+: "
+    r"|\bfield value out of range: )"
+    r"(?s:.+?)(?=\n(?:HINT|CONTEXT):|\n\[SQL|\n\n(?:The above|During)|\Z)",
+    re.MULTILINE,
 )
 _DEEPEST = 8
 _FRAMES = 8
 
 
 def scrub(text: str) -> str:
-    """A text without the keys, tokens and personal numbers that stood in it."""
-    return _SECRET_VALUES.sub(REDACTED, text)
+    """A text without the keys, tokens, personal numbers and rows that stood in it; it can be written as UTF-8."""
+    if not text.isascii():
+        # Half a character (a lone surrogate, as JSON can carry it) would lose the whole line.
+        text = text.encode(errors="backslashreplace").decode()
+    return _SECRET_VALUES.sub(REDACTED, _ROW_VALUES.sub(rf"\g<said>{REDACTED}", text))
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
@@ -42,7 +53,8 @@ def _clean(value: Any, depth: int = 0) -> Any:
     if depth >= _DEEPEST:
         return REDACTED
     if isinstance(value, Mapping):
-        return {k: REDACTED if _SECRET_NAMES.search(str(k)) else _clean(v, depth + 1) for k, v in value.items()}
+        named = ((str(name), held) for name, held in value.items())
+        return {scrub(k): REDACTED if _SECRET_NAMES.search(k) else _clean(v, depth + 1) for k, v in named}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(v, depth + 1) for v in value]
     if value is None or isinstance(value, (bool, int, float)):

@@ -28,11 +28,26 @@ KEEP_PUBLISHED: Final = "7 days"
 """How long a sent row stays: the time in which a lost topic can be rebuilt."""
 _POLL_BUSY, _POLL_REST = 0.05, 0.5
 _RETRY_LOCK: Final = 0.5
+_RETRY_LAST: Final = 5.0
 _SEND_TIMEOUT: Final = 30.0
+_STOP_TIMEOUT: Final = 10.0
+_PATIENCE: Final = 1.0
+"""How long a batch is waited for; a key that takes longer goes on by itself, and the others are not held up."""
 _CLEAN_EVERY: Final = 600.0
 _MANY_FAILURES: Final = 3
+"""Failures of one key after which the producer is made anew (PIT-A4)."""
 # One lock per database: which relay works. The number is arbitrary and never changes.
 _LOCK: Final = 0x5348_5551
+# Next in order, but for the keys that are on their way or in trouble: none of them may fill the whole batch.
+_NEXT: Final = (
+    "select id, topic, key, headers, payload from outbox where published_at is null and not exists"
+    " (select from unnest($2::text[], $3::text[]) as aside(topic, key)"
+    " where aside.topic = outbox.topic and aside.key = outbox.key) order by id limit $1"
+)
+_WAITING: Final = (
+    "select count(*) as unsent, min(created_at) as oldest from"
+    " (select created_at from outbox where published_at is null order by id limit $1) as waiting"
+)
 _log = log.get(__name__)
 
 
@@ -73,6 +88,26 @@ class Producer(Protocol):
     ) -> object: ...
 
 
+Key = tuple[str, str]
+"""Topic and key: what is sent in sequence."""
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A key that failed: how often in a row, and when (by the loop's clock) it may be tried again."""
+
+    failures: int = 0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """What became of the rows of a key: those that were acknowledged, and what stopped the rest."""
+
+    sent: list[int]
+    error: KafkaError | TimeoutError | OSError | None
+
+
 @dataclass(slots=True)
 class RelayState:
     """What the relay can say of itself; read by readiness and metrics."""
@@ -100,6 +135,8 @@ class Relay:
         self._wake = wake or asyncio.Event()
         self.state = RelayState()
         self._task: asyncio.Task[None] | None = None
+        self._flying: dict[Key, asyncio.Task[_Landing]] = {}
+        self._troubled: dict[Key, _Trouble] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"relay of {self._name}")
@@ -113,14 +150,16 @@ class Relay:
             self._task = None
 
     async def _run(self) -> None:
+        pause = _RETRY_LOCK
         while True:
             try:
                 await self._lead()
-            except (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001  a relay that ended in silence would keep every event to itself
                 self.state.failures_in_a_row += 1
                 _log.warning("relay.interrupted", relay=self._name, error=type(error).__name__)
+            pause = _RETRY_LOCK if self.state.leading else min(pause * 2, _RETRY_LAST)
             self.state.leading = False
-            await asyncio.sleep(min(_RETRY_LOCK * 2 ** min(self.state.failures_in_a_row, 4), 5.0))
+            await asyncio.sleep(pause)
 
     async def _lead(self) -> None:
         connection = await asyncpg.connect(
@@ -134,16 +173,21 @@ class Relay:
                 "select pg_try_advisory_lock($1)", _LOCK
             ):
                 await asyncio.sleep(_RETRY_LOCK)
+            # Now, not after the first sending: the age of what waits is what tells that the broker is away.
+            await self._measure(connection)
             producer = self._make_producer()
-            await producer.start()
-            self.state.leading = True
-            _log.info("relay.leads", relay=self._name)
             try:
+                await producer.start()
+                self.state.leading = True
+                _log.info("relay.leads", relay=self._name)
                 await self._work(connection, producer)
             finally:
+                for flying in self._flying.values():
+                    flying.cancel()
+                self._flying.clear()
                 # A producer with every broker away may never come back from stop (PIT-A7).
                 with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                    await asyncio.wait_for(producer.stop(), 10)
+                    await asyncio.wait_for(producer.stop(), _STOP_TIMEOUT)
         finally:
             connection.terminate()
 
@@ -166,39 +210,65 @@ class Relay:
                 await asyncio.wait_for(self._wake.wait(), rest)
 
     async def _drain_once(self, connection: asyncpg.Connection, producer: Producer) -> int:
-        rows = await connection.fetch(
-            "select id, topic, key, headers, payload, created_at from outbox"
-            " where published_at is null order by id limit $1",
-            BATCH,
-        )
-        if not rows:
-            self.state.unsent, self.state.oldest_unsent_seconds = 0, 0.0
-            self.state.failures_in_a_row = 0
-            return 0
-        self.state.unsent = len(rows)
-        self.state.oldest_unsent_seconds = (clock.now() - rows[0]["created_at"]).total_seconds()
-        by_key: dict[tuple[str, str], list[asyncpg.Record]] = {}
+        """Send what is next and mark what was acknowledged; the number of rows taken."""
+        now = asyncio.get_running_loop().time()
+        aside = [*self._flying, *(key for key, trouble in self._troubled.items() if trouble.until > now)]
+        rows = await connection.fetch(_NEXT, BATCH, [topic for topic, _ in aside], [key for _, key in aside])
+        by_key: dict[Key, list[asyncpg.Record]] = {}
         for row in rows:
             by_key.setdefault((row["topic"], row["key"]), []).append(row)
-        results = await asyncio.gather(*(self._send_key(producer, group) for group in by_key.values()))
-        sent = [number for numbers, _ in results for number in numbers]
-        failed = [error for _, error in results if error is not None]
-        if sent:
-            await connection.execute("update outbox set published_at = now() where id = any($1::bigint[])", sent)
-            self.state.sent_total += len(sent)
-        if failed:
-            # A key that fails stops; the others went on. Repeated failures: a new producer (PIT-A4).
-            self.state.failures_in_a_row += 1
-            _log.warning("relay.send_failed", relay=self._name, keys=len(failed), error=type(failed[0]).__name__)
-            if not sent or self.state.failures_in_a_row >= _MANY_FAILURES:
-                raise failed[0]
+        leaving = {key: asyncio.create_task(self._send_key(producer, group)) for key, group in by_key.items()}
+        self._flying |= leaving
+        if leaving:
+            await asyncio.wait(leaving.values(), timeout=_PATIENCE)
+        await self._land(connection)
+        if rows or aside:
+            await self._measure(connection)
         else:
+            self.state.unsent, self.state.oldest_unsent_seconds = 0, 0.0
             self.state.failures_in_a_row = 0
         return len(rows)
 
-    async def _send_key(
-        self, producer: Producer, rows: list[asyncpg.Record]
-    ) -> tuple[list[int], KafkaError | TimeoutError | OSError | None]:
+    async def _measure(self, connection: asyncpg.Connection) -> None:
+        waiting = await connection.fetchrow(_WAITING, BATCH)
+        self.state.unsent = waiting["unsent"]
+        oldest = waiting["oldest"]
+        self.state.oldest_unsent_seconds = (clock.now() - oldest).total_seconds() if oldest is not None else 0.0
+
+    async def _land(self, connection: asyncpg.Connection) -> None:
+        """Mark what the finished keys have sent; a key that failed waits longer from time to time.
+
+        Raises:
+            KafkaError | TimeoutError | OSError: a key failed again and again: the producer is to be made anew.
+        """
+        landed = {key: task.result() for key, task in self._flying.items() if task.done()}
+        sent = [number for landing in landed.values() for number in landing.sent]
+        if sent:
+            await connection.execute("update outbox set published_at = now() where id = any($1::bigint[])", sent)
+            self.state.sent_total += len(sent)
+        worst: KafkaError | TimeoutError | OSError | None = None
+        for key, landing in landed.items():
+            del self._flying[key]
+            if landing.error is None:
+                self._troubled.pop(key, None)
+                continue
+            trouble = self._troubled.setdefault(key, _Trouble())
+            trouble.failures += 1
+            pause = min(_RETRY_LOCK * 2 ** min(trouble.failures - 1, 8), _RETRY_LAST)
+            trouble.until = asyncio.get_running_loop().time() + pause
+            if trouble.failures % _MANY_FAILURES == 0:
+                worst = landing.error
+        failed = [landing.error for landing in landed.values() if landing.error is not None]
+        if failed:
+            # A key that fails stops; the others go on.
+            self.state.failures_in_a_row += 1
+            _log.warning("relay.send_failed", relay=self._name, keys=len(failed), error=type(failed[0]).__name__)
+        elif sent:
+            self.state.failures_in_a_row = 0
+        if worst is not None:
+            raise worst
+
+    async def _send_key(self, producer: Producer, rows: list[asyncpg.Record]) -> _Landing:
         done: list[int] = []
         for row in rows:
             headers = [(name, value.encode()) for name, value in _headers(row["headers"]).items()]
@@ -208,9 +278,9 @@ class Relay:
                     _SEND_TIMEOUT,
                 )
             except (KafkaError, TimeoutError, OSError) as error:
-                return done, error
+                return _Landing(done, error)
             done.append(row["id"])
-        return done, None
+        return _Landing(done, None)
 
     async def _clean(self, connection: asyncpg.Connection) -> None:
         await connection.execute(

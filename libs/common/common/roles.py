@@ -76,5 +76,5 @@ def caller_of(claims: dict[str, object]) -> Caller:
     account, unit, roles = claims.get("sub"), claims.get("unit"), claims.get("roles")
     if not isinstance(account, str) or not isinstance(unit, str) or not isinstance(roles, list):
         raise Unauthenticated("令牌内容不完整，请重新登录")
-    known = frozenset(Role(role) for role in roles if role in _KNOWN)
+    known = frozenset(Role(role) for role in roles if isinstance(role, str) and role in _KNOWN)
     return Caller(account=account, unit=unit, roles=known)

@@ -16,13 +16,17 @@ from common.events import base
 
 FOLDER: Final = Path(events.__file__).parent / "schemas"
 ENTRY: Final = Path(__file__).parent / "entry.schema.json"
-_PROSE: Final = frozenset({"title", "description", "default"})
+_PROSE: Final = frozenset({"title", "description"})
+_NAMING: Final = frozenset({"properties", "$defs"})
+"""Keywords whose members are names of our own: fields and definitions."""
 
 
-def differences(locked: Any, now: Any, where: str = "") -> Iterator[str]:
-    """What changed from the locked schema to the present one beyond new optional fields; nothing if compatible."""
+def differences(locked: Any, now: Any, where: str = "", *, inside_names: bool = False) -> Iterator[str]:
+    """What changed from the locked schema to the present one beyond new optional fields; nothing if compatible.
+
+    A default is part of the meaning: it is what a reader sees where an older record says nothing.
+    """
     if isinstance(locked, dict) and isinstance(now, dict):
-        inside_names = where.endswith(("/properties", "/$defs"))
         for key in sorted(locked.keys() | now.keys()):
             if key in _PROSE and not inside_names:
                 continue
@@ -37,7 +41,9 @@ def differences(locked: Any, now: Any, where: str = "") -> Iterator[str]:
                 for name in sorted(set(now[key]) ^ set(locked[key])):
                     yield f"{place}: {name}"
             else:
-                yield from differences(locked[key], now[key], place)
+                # A field may be called `properties` too; what is below it is then no list of names.
+                names = key in _NAMING and not inside_names
+                yield from differences(locked[key], now[key], place, inside_names=names)
     elif locked != now:
         yield f"{where}: {json.dumps(locked, ensure_ascii=False)} became {json.dumps(now, ensure_ascii=False)}"
 

@@ -7,10 +7,18 @@ environment variable; it has no default. What is missing or malformed stops the 
 import os
 import sys
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+import pydantic_settings
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 SECRETS_FOLDER = "SHUQIAO_SECRETS"
 
@@ -21,10 +29,42 @@ class SettingsError(Exception):
     """The configuration cannot be used; the text names each setting and what is wrong with it."""
 
 
+class _Lenient(PydanticBaseSettingsSource):
+    """What should be JSON and is not is left as it is, so that validation names it together with all the others."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
+class _Environment(_Lenient, EnvSettingsSource):
+    """Settings from environment variables."""
+
+
+class _SecretFiles(_Lenient, SecretsSettingsSource):
+    """Settings from the folder of secrets."""
+
+
 class Settings(BaseSettings):
     """The root of every service's settings."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  no file in the working directory is a source
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in the code, then the environment, then the folder of secrets."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)
+        files = _SecretFiles(settings_cls, secrets_dir=file_secret_settings.secrets_dir)
+        return init_settings, _Environment(settings_cls), files
 
     @classmethod
     def read(cls) -> Self:
@@ -42,6 +82,9 @@ class Settings(BaseSettings):
             prefix = str(cls.model_config.get("env_prefix", ""))
             lines = [f"{prefix}{'__'.join(map(str, e['loc']))}".upper() + f": {e['msg']}" for e in error.errors()]
             raise SettingsError("; ".join(sorted(lines))) from None
+        except pydantic_settings.SettingsError as error:
+            # A secret's file that cannot be read, or is no text; the error names the setting and not what it holds.
+            raise SettingsError(str(error)) from None
 
 
 class ServiceSettings(Settings):
@@ -70,4 +113,5 @@ def read_or_exit(kind: type[S]) -> S:
     try:
         return kind.read()
     except SettingsError as error:
-        sys.exit(f"settings: {error}")
+        sys.stderr.write(f"settings: {error}\n")
+        sys.exit(2)

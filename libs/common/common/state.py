@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from common import bus, log
-from common.errors import Refusal
 from common.events import StateEvent, base
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ Apply = Callable[[Any], None]
 """Takes a state event; called in the order of its partition, possibly with versions that are already held."""
 
 Park = Callable[["ConsumerRecord[Any, Any]", str], Awaitable[None]]
-"""Dead-letters a record that cannot be read; called once per record and start."""
+"""Dead-letters a record that cannot be read or applied; called once per record and start."""
 
 NO_REPLY: Final = True
 ACK: Final = "none: every start reads from the first record"
@@ -80,7 +79,8 @@ class StateReader:
         while True:
             try:
                 await self._read()
-            except (KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001  a reader that ended in silence would answer from old state
+                # Usually the broker, or the database behind `park`. All is read anew, what is held already is skipped.
                 _log.warning("state.interrupted", error=type(error).__name__)
             self.progress.reading = False
             await asyncio.sleep(_RESTART_PAUSE)
@@ -132,10 +132,9 @@ class StateReader:
         event_type = self.event_types[record.topic]
         try:
             bus.meta_of(event_type, record)
-            event = base.read(event_type, record.key, record.value)
-        except Refusal as refusal:
+            self._apply(base.read(event_type, record.key, record.value))
+        except Exception as error:  # noqa: BLE001  one record that cannot be applied must not stop all others
             self.progress.refused += 1
-            await self._park(record, bus.reason_of(refusal))
-            return
-        self._apply(event)
-        self.progress.records += 1
+            await self._park(record, bus.reason_of(error))
+        else:
+            self.progress.records += 1

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from common.errors import Invalid
 from common.events import Item, ItemType
 
 OWNER: Final = "exchange_owner"
@@ -17,19 +18,25 @@ LOADER: Final = "loader"
 BATCH, ROW, LOADED_AT = "_batch", "_row", "_loaded_at"
 SYSTEM_COLUMNS: Final = (BATCH, ROW, LOADED_AT)
 MAX_COLUMNS: Final = 256
+MAX_LENGTH: Final = 10_000_000
+"""Characters of a text item at most: beyond this PostgreSQL knows no varchar."""
 _VERSION: Final = re.compile(r"\A([123][0-9]{5,15})-([0-9]{6})_v([1-9][0-9]{0,5})\Z")
 _UNIT: Final = re.compile(r"\A[a-z][a-z0-9-]{1,31}\Z")
 _ITEM: Final = re.compile(r"\A[A-Za-z][A-Za-z0-9_]{0,62}\Z")
+_TAKEN: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+"""Columns that every table of PostgreSQL has already."""
 
 
-class BadLayout(ValueError):  # noqa: N818  a resource that cannot be laid out
+class BadLayout(Invalid):
     """The resource cannot have a table; the text says why."""
+
+    code = "bad-layout"
 
 
 def quoted(name: str) -> str:
     """A name as SQL wants it, case kept."""
     if not name or len(name.encode()) > 63 or "\x00" in name:
-        raise BadLayout(f"not a name for the database: {name!r}")
+        raise BadLayout("不能作为数据库中的名称", name=name[:100])
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -43,15 +50,17 @@ class Resource:
 
     def __post_init__(self) -> None:
         if not _VERSION.match(self.version) or not _UNIT.match(self.provider):
-            raise BadLayout("malformed resource version or unit")
+            raise BadLayout("资源版本或单位代码有误", version=self.version, provider=self.provider)
         codes = [item.code for item in self.items]
         if not codes or len(codes) > MAX_COLUMNS:
-            raise BadLayout(f"a resource has 1 to {MAX_COLUMNS} items")
+            raise BadLayout(f"资源须有1至{MAX_COLUMNS}个信息项", items=len(codes))
         if len({code.lower() for code in codes}) != len(codes) or not all(map(_ITEM.match, codes)):
-            raise BadLayout("item codes are malformed or repeat one another")
+            raise BadLayout("信息项代码有误或重复（不分大小写）")
+        if not _TAKEN.isdisjoint(codes):
+            raise BadLayout("信息项代码与数据库表自带的列同名", items=sorted(_TAKEN.intersection(codes)))
         places = sorted(item.key_place for item in self.items if item.key_place is not None)
         if places != list(range(1, len(places) + 1)):
-            raise BadLayout("the places in the key must count from 1 without gap")
+            raise BadLayout("主键中的位置须从1起连续")
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,13 +98,13 @@ def sql_type(item: Item) -> str:
     """The column's type. Text sorts by byte (COLLATE "C"); a datetime is Beijing time without zone."""
     match item.type:
         case ItemType.TEXT:
-            return f'varchar({_positive(item.length)}) collate "C"'
+            return f'varchar({_positive(item, item.length)}) collate "C"'
         case ItemType.INTEGER:
             return "bigint"
         case ItemType.NUMERIC:
-            precision, scale = _positive(item.precision), item.scale or 0
+            precision, scale = _positive(item, item.precision), item.scale or 0
             if precision > 1000 or not 0 <= scale <= precision:
-                raise BadLayout(f"{item.code}: precision and scale do not fit")
+                raise BadLayout("总位数与小数位数不符", item=item.code)
             return f"numeric({precision},{scale})"
         case ItemType.DATE:
             return "date"
@@ -103,9 +112,9 @@ def sql_type(item: Item) -> str:
             return "timestamp(0)"
 
 
-def _positive(number: int | None) -> int:
-    if number is None or number < 1 or number > 10_000_000:
-        raise BadLayout("a length or precision is missing or out of range")
+def _positive(item: Item, number: int | None) -> int:
+    if number is None or not 1 <= number <= MAX_LENGTH:
+        raise BadLayout("长度或总位数缺失或超出范围", item=item.code)
     return number
 
 
@@ -122,7 +131,9 @@ def statements(resource: Resource) -> list[str]:
     ]
     key = ", ".join(map(quoted, resource.key)) or f"{BATCH}, {ROW}"
     columns.append(f"primary key ({key})")
-    columns += [f"unique ({quoted(item.code)})" for item in resource.items if item.unique]
+    columns += [
+        f"unique ({quoted(item.code)})" for item in resource.items if item.unique and resource.key != (item.code,)
+    ]
     shown = ", ".join([*(quoted(item.code) for item in resource.items), BATCH, ROW])
     schema = quoted(resource.schema)
     view = (

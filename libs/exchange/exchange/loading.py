@@ -1,6 +1,8 @@
-"""Loads a batch: staged with COPY, then merged in one transaction. Readers see the old rows or the new, never a mix."""
+"""Loads a batch: staged with COPY and merged, in one transaction. Readers see the old rows or the new, never a mix."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,10 +11,12 @@ from uuid import UUID
 import asyncpg
 
 from common.errors import Refusal
+from exchange import calendar
 from exchange.layout import ROW
 from exchange.values import Value
 
-_MERGE_TIMEOUT: Final = 600.0
+LOAD_WITHIN: Final = 600.0
+"""Seconds that a batch may take from its first row to its commit."""
 
 
 class Clash(Refusal):
@@ -27,14 +31,19 @@ class Loaded:
     """A batch that is in the store, and since when."""
 
     batch: UUID
+    version: str
+    """The resource version whose rows it replaced."""
+    sha256: str
     rows: int
     committed_at: datetime
 
 
 async def find(connection: asyncpg.Connection, batch: UUID) -> Loaded | None:
     """A batch that was committed, if it was: what a loader asks after a crash."""
-    row = await connection.fetchrow("select rows, committed_at from exchange.batch where batch = $1", batch)
-    return None if row is None else Loaded(batch=batch, rows=row["rows"], committed_at=row["committed_at"])
+    row = await connection.fetchrow(
+        "select batch, version, sha256, rows, committed_at from exchange.batch where batch = $1", batch
+    )
+    return None if row is None else Loaded(**row)
 
 
 async def replace(
@@ -52,25 +61,47 @@ async def replace(
 
     Raises:
         Clash: two rows have the same key, or a unique item repeats; nothing was changed.
+        TimeoutError: it took too long, or the connection was lost while rows were on their way.
     """
     done = await find(connection, batch)
     if done is not None:
         return done
-    stage = await connection.fetchval("select exchange.open_stage($1, $2)", version, batch)
+    await calendar.whole(connection)
     try:
-        await connection.copy_records_to_table(
-            stage,
-            schema_name="staging",
-            columns=[*columns, ROW],
-            records=((*values, number) for number, values in rows),
-        )
-        async with connection.transaction():
-            await connection.fetchval(
-                "select exchange.merge($1, $2, $3)", version, batch, sha256, timeout=_MERGE_TIMEOUT
+        # The stage lives inside the transaction: whatever ends it early leaves neither a stage nor some of the rows,
+        # and a second loader of the same batch waits here instead of emptying the stage under the first.
+        async with _bounded(connection), connection.transaction():
+            stage = await connection.fetchval("select exchange.open_stage($1, $2)", version, batch)
+            await connection.copy_records_to_table(
+                stage,
+                schema_name="staging",
+                columns=[*columns, ROW],
+                records=((*values, number) for number, values in rows),
             )
+            await connection.fetchval("select exchange.merge($1, $2, $3)", version, batch, sha256, timeout=LOAD_WITHIN)
     except asyncpg.UniqueViolationError as error:
-        await connection.execute("select exchange.drop_stage($1)", batch)
         raise Clash("数据中有重复的主键或唯一项", constraint=str(error.constraint_name)) from error
     loaded = await find(connection, batch)
     assert loaded is not None
     return loaded
+
+
+@contextlib.asynccontextmanager
+async def _bounded(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Ends what is being done when it takes too long, or at once when the connection is lost.
+
+    A COPY that waits to write to a peer that is gone is woken by nobody, not even by its own timeout (asyncpg 0.32).
+    """
+    under_way = True
+    async with asyncio.timeout(LOAD_WITHIN) as limit:
+
+        def lost(_connection: object) -> None:
+            if under_way:
+                limit.reschedule(asyncio.get_running_loop().time())
+
+        connection.add_termination_listener(lost)
+        try:
+            yield
+        finally:
+            under_way = False
+            connection.remove_termination_listener(lost)

@@ -27,7 +27,11 @@ Cell = str | int | float | bool | date | datetime | time | timedelta | BrokenCel
 """What a sheet's cell holds."""
 
 WHOLE_FLOAT: Final = 10**15
-"""Beyond this a float of a sheet has lost digits (IEEE 754): a number that meant a code cannot be trusted."""
+"""From here on a number of a sheet may have lost digits: sheets keep fifteen of them and write zeros for the rest."""
+EXACT_DIGITS: Final = 15
+"""Significant digits that a number cell is sure to keep."""
+MAX_INDEXED: Final = 2500
+"""Bytes of a key or of a unique value at most: what an index of PostgreSQL can hold, less its own overhead."""
 _ERROR_CELL: Final = re.compile(r"\A#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|GETTING_DATA|SPILL!|CALC!)\Z")
 
 
@@ -132,13 +136,18 @@ def _number(item: Item, cell: float, code_sets: CodeSets) -> Value:
     if item.type is ItemType.TEXT:
         if item.check is not None:
             raise BadValue("type", "号码被存成了数字，可能已丢失末位或前导零；请把该列设为文本后重新填写")
-        if not float(cell).is_integer() or abs(cell) >= WHOLE_FLOAT:
+        if abs(cell) >= WHOLE_FLOAT or not float(cell).is_integer():
             raise BadValue("type", "代码被存成了数字且已失真；请把该列设为文本后重新填写")
         return read(item, str(int(cell)), code_sets)
+    if isinstance(cell, int):
+        return read(item, str(cell), code_sets)
     if not math.isfinite(cell):
         raise BadValue("type", "不是数")
     # The shortest decimal that is this float: what the sheet showed, not its binary tail.
-    text = format(Decimal(repr(cell)).normalize(), "f")
+    exact = Decimal(repr(cell)).normalize()
+    if abs(cell) >= WHOLE_FLOAT or len(exact.as_tuple().digits) > EXACT_DIGITS:
+        raise BadValue("type", f"数值超过{EXACT_DIGITS}位有效数字，可能已失真；请把该列设为文本后重新填写")
+    text = format(exact, "f")
     return read(item, "0" if text == "-0" else text, code_sets)
 
 
@@ -163,7 +172,7 @@ def _repeated(
 ) -> list[Finding]:
     key = sorted((item for item in items if item.key_place is not None), key=lambda item: item.key_place or 0)
     groups = [key] if key else []
-    groups += [[item] for item in items if item.unique]
+    groups += [[item] for item in items if item.unique and [item] != key]
     order = {item.code: place for place, item in enumerate(items)}
     found: list[Finding] = []
     for group in groups:
@@ -172,6 +181,10 @@ def _repeated(
         for number, values in rows:
             picked = tuple(values[order[item.code]] for item in group)
             if any(value is None for value in picked):
+                continue
+            if sum(len(str(value).encode()) for value in picked) > MAX_INDEXED:
+                message = f"“{names}”过长，主键或唯一项合计不超过{MAX_INDEXED}字节"
+                found.append(_at(number, places[group[0].code], group[0].code, "length", message))
                 continue
             first = seen.setdefault(picked, number)
             if first != number:

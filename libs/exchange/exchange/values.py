@@ -21,11 +21,15 @@ BIGINT: Final = 2**63
 _DATE: Final = re.compile(r"\A[0-9]{4}/[0-9]{2}/[0-9]{2}\Z")
 _DATETIME: Final = re.compile(r"\A[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\Z")
 _PLAIN_NUMBER: Final = re.compile(r"\A-?(?:0|[1-9][0-9]{0,999})(?:\.[0-9]{1,999})?\Z")
-# Controls (C0, C1, DEL), zero-width and joiners, bidi marks and isolates, BOM, interlinear and tag characters,
-# non-characters and surrogates: none of them can be seen, and each can make two texts look alike.
+# Controls (C0, C1, DEL), bidi marks and isolates, line separators, interlinear marks, surrogates, non-characters, and
+# everything that Unicode calls default-ignorable (joiners, fillers, selectors, tags): none of them can be seen, and
+# each can make two texts look alike.
 _INVISIBLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
-    "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufdd0-\ufdef\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
+    + "]"
 )
 
 

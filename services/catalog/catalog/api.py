@@ -1,11 +1,12 @@
 """The catalogue over HTTP: parse, one call, reply."""
 
 import json
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from catalog import service
 from catalog.domain import entries, services
@@ -18,21 +19,45 @@ from common.events import CodeName
 from common.events.parts import EntryCode, ServiceCode, UnitCode
 from common.http import Authenticated, In, Out
 
-Why = Annotated[str, Field(min_length=2, max_length=500)]
+TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""No control characters but tab and line breaks: the database holds no NUL, and logs and screens none of the rest."""
+
+
+def _said(text: str) -> str:
+    if not entries.says(text):
+        raise ValueError("nothing to see in it")
+    return text
+
+
+def _storable(content: EntryContent) -> EntryContent:
+    if any(unicodedata.category(char) == "Cc" for item in content.items for char in item.standard or ""):
+        raise ValueError("a standard field's code holds no control characters")
+    return content
+
+
+Why = Annotated[str, Field(min_length=2, max_length=500, pattern=TEXT), AfterValidator(_said)]
+ContentIn = Annotated[EntryContent, AfterValidator(_storable)]
 
 
 class ChangeIn(In):
     revision: int
-    content: EntryContent
+    content: ContentIn
 
 
 class ReviewIn(In):
     approve: bool
-    opinion: Annotated[str | None, Field(max_length=2000)] = None
+    opinion: Annotated[str | None, Field(max_length=2000, pattern=TEXT)] = None
 
 
 class ReasonIn(In):
     reason: Why
+
+
+class EntriesQuery(In):
+    provider: UnitCode | None = None
+    name: Annotated[str | None, Field(max_length=100, pattern=TEXT, description="名称包含")] = None
+    after: Annotated[str, Field(pattern=r"^[0-9-]{0,40}$", description="上一页最后一条的代码")] = ""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class DraftOut(Out):
@@ -125,7 +150,7 @@ class ServiceIn(In):
 
 class ServiceStateIn(In):
     state: State
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Annotated[str | None, Field(max_length=500, pattern=TEXT)] = None
 
 
 class ServiceOut(Out):
@@ -159,15 +184,22 @@ class ServiceOut(Out):
 
 
 class CodeIn(In):
-    code: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=TEXT)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
 
 
 class CodeSetIn(In):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    source: Annotated[str, Field(min_length=1, max_length=200, description="出处，如国家标准编号")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=TEXT)]
+    source: Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT, description="出处，如国家标准编号")]
     codes: Annotated[list[CodeIn], Field(min_length=1, max_length=20_000)]
+
+    @field_validator("codes")
+    @classmethod
+    def each_code_stands_once(cls, codes: list[CodeIn]) -> list[CodeIn]:
+        if len({one.code for one in codes}) != len(codes):
+            raise ValueError("a code stands twice")
+        return codes
 
 
 class CodeSetOut(Out):
@@ -187,21 +219,15 @@ def routes(db: Db, keeper: Keeper) -> APIRouter:  # noqa: C901  a list of routes
         return found
 
     @router.get("/entries", tags=["目录条目"], summary="目录条目列表")
-    async def list_entries(
-        caller: Authenticated,
-        provider: UnitCode | None = None,
-        name: Annotated[str | None, Query(max_length=100, description="名称包含")] = None,
-        after: Annotated[str, Query(max_length=40, description="上一页最后一条的代码")] = "",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> list[EntryOut]:
+    async def list_entries(caller: Authenticated, asked: Annotated[EntriesQuery, Query()]) -> list[EntryOut]:
         async with db.begin() as tx:
             found = await service.list_entries(
-                tx, provider=provider, text=name, after=after, limit=limit, caller=caller
+                tx, provider=asked.provider, text=asked.name, after=asked.after, limit=asked.limit, caller=caller
             )
         return [EntryOut.of(entry, keeper) for entry in found]
 
     @router.post("/entries", status_code=201, tags=["目录条目"], summary="编制条目")
-    async def compile_entry(body: EntryContent, caller: Authenticated) -> EntryOut:
+    async def compile_entry(body: ContentIn, caller: Authenticated) -> EntryOut:
         async with db.begin() as tx:
             return EntryOut.of(await service.compile_entry(tx, body, caller, keeper), keeper)
 

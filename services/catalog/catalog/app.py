@@ -3,17 +3,18 @@
 from catalog import api, stream
 from catalog.service import Keeper
 from catalog.settings import CatalogSettings
-from common import clock, db, host, http
+from common import db, host, http
+from common.clock import Clock, now
 from policy import PolicyError, load_shipped
 
 NAME = "catalog"
 ABOUT = "目录服务：公共数据资源目录的条目、信息项、代码集和资源的服务。"
 
 
-def build(settings: CatalogSettings) -> host.Parts:
-    """Nothing is connected yet."""
+def build(settings: CatalogSettings, *, clock: Clock = now) -> host.Parts:
+    """Nothing is connected yet. A test gives its own clock."""
     database = db.connect(settings.database_url, application=NAME)
-    keeper = Keeper(clock=clock.now, book=load_shipped())
+    keeper = Keeper(clock=clock, book=load_shipped())
     parts = host.assemble(
         settings,
         service=NAME,

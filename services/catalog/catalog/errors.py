@@ -42,6 +42,12 @@ class OpinionMissing(Invalid):
     code = "opinion-missing"
 
 
+class ReasonMissing(Invalid):
+    """A service that others use is stopped or ended with the reason (2019§21, 2021§20; REQ-R2)."""
+
+    code = "reason-missing"
+
+
 class ServiceUnknown(NotFound):
     code = "service-unknown"
 

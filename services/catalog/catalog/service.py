@@ -20,8 +20,10 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from policy import Book
 
-CODES_PER_PART: Final = 2000
-"""Codes of a code set in one event; a longer set goes in parts."""
+CODES_PER_PART: Final = 400
+"""Codes of a code set in one event; a longer set goes in parts. So many of the longest are within an event's limit."""
+TOLD_OUTSIDE: Final = frozenset({"published", "withdrawn"})
+"""Steps of an entry that are everybody's business; how it came to be is the unit's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,16 @@ async def compile_again(
 
 
 async def _own(tx: AsyncSession, code: str, caller: Caller) -> Entry:
-    """The entry, locked, if it is the caller's unit's; another unit's draft is as if it were not there."""
+    """The entry, locked, if it is the caller's unit's; another unit's draft is as if it were not there.
+
+    A unit that is suspended or withdrawn works on nothing.
+    """
     held = await store.entry(tx, code, lock=True)
     if held.provider != caller.unit:
         if held.edition is None:
             raise errors.EntryUnknown(code)
         caller.need_unit(held.provider)
+    await _active_unit(tx, caller.unit)
     return held
 
 
@@ -181,8 +187,12 @@ async def entry(tx: AsyncSession, code: str, caller: Caller) -> Entry:
     return _seen(await store.entry(tx, code), caller)
 
 
+def _inside(provider: str, caller: Caller) -> bool:
+    return caller.unit == provider or caller.may(Role.PLATFORM_REVIEWER)
+
+
 def _seen(held: Entry, caller: Caller) -> Entry:
-    if caller.unit == held.provider or caller.may(Role.PLATFORM_REVIEWER):
+    if _inside(held.provider, caller):
         return held
     if held.edition is None:
         raise errors.EntryUnknown(held.code)
@@ -192,15 +202,17 @@ def _seen(held: Entry, caller: Caller) -> Entry:
 async def list_entries(
     tx: AsyncSession, *, provider: str | None, text: str | None, after: str, limit: int, caller: Caller
 ) -> list[Entry]:
-    found = await store.entries(tx, provider=provider, text=text, after=after, limit=limit)
-    inside = caller.may(Role.PLATFORM_REVIEWER)
-    return [_seen(held, caller) for held in found if held.edition or held.provider == caller.unit or inside]
+    outside_of = None if caller.may(Role.PLATFORM_REVIEWER) else caller.unit
+    found = await store.entries(tx, provider=provider, text=text, after=after, limit=limit, outside_of=outside_of)
+    return [_seen(held, caller) for held in found]
 
 
 async def history(tx: AsyncSession, code: str, caller: Caller) -> tuple[list[entries.Edition], list[StepRow]]:
-    """Every edition of an entry, and every step on the way to them."""
-    _seen(await store.entry(tx, code), caller)
-    return await store.editions(tx, code), await store.steps(tx, code)
+    """Every edition of an entry, and every step on the way to them; to other units, only the steps that told them."""
+    held = _seen(await store.entry(tx, code), caller)
+    inside = _inside(held.provider, caller)
+    steps = [step for step in await store.steps(tx, code) if inside or step.action in TOLD_OUTSIDE]
+    return await store.editions(tx, code), steps
 
 
 async def data_of(tx: AsyncSession, resource_version: str) -> DataRow | None:
@@ -240,17 +252,22 @@ async def move_service(
 ) -> Service:
     """Let a service out, stop it or end it: the unit's publisher, who did not register it, or the platform."""
     caller.need(Role.PUBLISHER, Role.PLATFORM_REVIEWER)
-    held = await store.service(tx, code, lock=True)
+    found = await service(tx, code, caller)
     if not caller.may(Role.PLATFORM_REVIEWER):
-        caller.need_unit(held.provider)
-    if to is State.ACTIVE and caller.account == held.registered_by:
-        raise errors.NotSeparated("登记服务的人不能自己启用它")
-    if to is State.ACTIVE and not services.known_outside(held):
-        # The entry may have been published anew since the service was registered.
-        edition = (await store.entry(tx, held.entry)).edition
-        assert edition is not None
-        services.check(held.content, edition.content.described())
-        held = replace(held, structure=edition.structure)
+        caller.need_unit(found.provider)
+        await _active_unit(tx, caller.unit)
+    # The entry first, then its services: whoever publishes or withdraws it takes them in this order too.
+    entry = await store.entry(tx, found.entry, lock=True)
+    held = await store.service(tx, code, lock=True)
+    if to is State.ACTIVE:
+        await _active_unit(tx, held.provider)
+        if caller.account == held.registered_by:
+            raise errors.NotSeparated("登记服务的人不能自己启用它")
+        if not services.known_outside(held):
+            # The entry may have been published anew since the service was registered.
+            assert entry.edition is not None
+            services.check(held.content, entry.edition.content.described())
+            held = replace(held, structure=entry.edition.structure)
     return await _move(tx, held, to, caller.account, keeper.clock(), reason)
 
 
@@ -269,13 +286,14 @@ async def _move(tx: AsyncSession, held: Service, to: State, by: str, at: datetim
 async def list_services(tx: AsyncSession, entry_code: str, caller: Caller) -> list[Service]:
     held = _seen(await store.entry(tx, entry_code), caller)
     found = await store.services(tx, held.code)
-    return [service for service in found if services.known_outside(service) or caller.unit == held.provider]
+    inside = _inside(held.provider, caller)
+    return [service for service in found if inside or services.known_outside(service)]
 
 
 async def service(tx: AsyncSession, code: str, caller: Caller) -> Service:
+    """A service as the caller may see it: one never let out is for the unit itself and the platform's reviewers."""
     found = await store.service(tx, code)
-    outside = caller.unit != found.provider and not caller.may(Role.PLATFORM_REVIEWER)
-    if outside and not services.known_outside(found):
+    if not _inside(found.provider, caller) and not services.known_outside(found):
         raise errors.ServiceUnknown("没有这个服务", service=code)
     return found
 
@@ -290,7 +308,7 @@ async def publish_code_set(
     keeper: Keeper,
 ) -> CodeSetRow:
     """Publish the next version of a code set; versions that items name never change."""
-    caller.need(Role.PLATFORM_REVIEWER, Role.ADMINISTRATOR)
+    caller.need(Role.PLATFORM_REVIEWER)
     held = await store.newest_code_set(tx, code_set_id)
     edition = held.edition + 1 if held else 1
     at = keeper.clock()
@@ -358,7 +376,8 @@ async def note_batch(tx: AsyncSession, told: BatchIngested, keeper: Keeper) -> N
     items = held.edition.content.described()
     at = keeper.clock()
     for found in await store.services(tx, told.entry, lock=True):
-        if found.structure >= held.edition.structure or not services.known_outside(found):
+        ended = found.state is State.WITHDRAWN
+        if ended or found.structure >= held.edition.structure or not services.known_outside(found):
             continue
         moved = replace(
             found, structure=held.edition.structure, version=found.version + 1, changed_at=at, changed_by="catalog"

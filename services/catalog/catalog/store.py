@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, literal
+from sqlalchemy import BigInteger, Column, and_, case, literal, or_, true
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry as orm_registry
@@ -46,13 +46,13 @@ class EditionRow(Rows, table=True):
 
     entry: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    content: dict[str, Any] = Field(sa_column=Column(JSONB))
+    content: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     structure: int
     compiled_by: str
     reviewed_by: str
     published_by: str
     separation: str
-    basis: dict[str, Any] = Field(sa_column=Column(JSONB))
+    basis: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     published_at: datetime
 
 
@@ -82,7 +82,7 @@ class ServiceRow(Rows, table=True):
 
     code: str = Field(primary_key=True)
     entry: str
-    content: dict[str, Any] = Field(sa_column=Column(JSONB))
+    content: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     structure: int
     state: str
     registered_by: str
@@ -99,7 +99,7 @@ class CodeSetRow(Rows, table=True):
     edition: int = Field(primary_key=True)
     name: str
     source: str
-    codes: list[Any] = Field(sa_column=Column(JSONB))
+    codes: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
     published_at: datetime
     published_by: str
 
@@ -123,7 +123,7 @@ class DataRow(Rows, table=True):
 
     resource_version: str = Field(primary_key=True)
     batch: UUID
-    rows: int
+    rows: int = Field(sa_column=Column(BigInteger, nullable=False))
     committed_at: datetime
 
 
@@ -190,14 +190,21 @@ async def entry(tx: AsyncSession, code: str, *, lock: bool = False) -> Entry:
     return _entry(row, edition)
 
 
-async def entries(tx: AsyncSession, *, provider: str | None, text: str | None, after: str, limit: int) -> list[Entry]:
-    query = select(EntryRow).where(col(EntryRow.code) > after).order_by(col(EntryRow.code)).limit(limit)
+async def entries(
+    tx: AsyncSession, *, provider: str | None, text: str | None, after: str, limit: int, outside_of: str | None
+) -> list[Entry]:
+    """Entries by their codes; a caller of the unit `outside_of` sees, and finds by name, what others published."""
+    edition = and_(col(EditionRow.entry) == col(EntryRow.code), col(EditionRow.number) == col(EntryRow.edition))
+    inside = true() if outside_of is None else col(EntryRow.provider) == outside_of
+    query = select(EntryRow, EditionRow).outerjoin(EditionRow, edition).where(col(EntryRow.code) > after)
+    query = query.where(or_(inside, col(EntryRow.edition).is_not(None)))
     if provider is not None:
         query = query.where(EntryRow.provider == provider)
     if text:
-        query = query.where(col(EntryRow.name).contains(text, autoescape=True))
-    rows = (await tx.exec(query)).all()
-    return [_entry(row, await tx.get(EditionRow, (row.code, row.edition)) if row.edition else None) for row in rows]
+        name = case((inside, col(EntryRow.name)), else_=col(EditionRow.content)["name"].astext)
+        query = query.where(name.contains(text, autoescape=True))
+    rows = (await tx.exec(query.order_by(col(EntryRow.code)).limit(limit))).all()
+    return [_entry(*row) for row in rows]
 
 
 async def save_entry(tx: AsyncSession, changed: Entry, at: datetime) -> None:
@@ -312,7 +319,10 @@ async def service(tx: AsyncSession, code: str, *, lock: bool = False) -> Service
     """Raises ServiceUnknown if there is none of this code."""
     query = select(ServiceRow, EntryRow.provider).join(EntryRow, col(EntryRow.code) == col(ServiceRow.entry))
     query = query.where(ServiceRow.code == code)
-    found = (await tx.exec(query.with_for_update(of=ServiceRow) if lock else query)).first()
+    if lock:
+        # Read anew: the session may have seen it before it had the lock.
+        query = query.with_for_update(of=ServiceRow).execution_options(populate_existing=True)
+    found = (await tx.exec(query)).first()
     if found is None:
         raise errors.ServiceUnknown("没有这个服务", service=code)
     return _service(*found)
@@ -338,12 +348,16 @@ async def code_set(tx: AsyncSession, code_set_id: str, edition: int) -> CodeSetR
 
 async def newest_code_set(tx: AsyncSession, code_set_id: str) -> CodeSetRow | None:
     query = select(CodeSetRow).where(CodeSetRow.id == code_set_id).order_by(col(CodeSetRow.edition).desc()).limit(1)
-    return (await tx.exec(query.with_for_update())).first()
+    return (await tx.exec(query)).first()
 
 
 async def add_code_set(tx: AsyncSession, row: CodeSetRow) -> None:
+    """Raises StaleRevision if somebody else published this version meanwhile."""
     tx.add(row)
-    await tx.flush()
+    try:
+        await tx.flush()
+    except IntegrityError as error:
+        raise errors.StaleRevision("代码集刚由他人发布，请刷新后重试", constraint=db.violated(error)) from error
 
 
 async def code_sets(tx: AsyncSession) -> list[CodeSetRow]:

@@ -12,7 +12,7 @@ from common import log, trace
 from common.health import Health
 from gateway import service
 from gateway.domain.records import Call
-from gateway.domain.requests import MAX_BODY, Headers
+from gateway.domain.requests import MAX_BODY, Headers, headers_of
 from gateway.errors import Transport
 from gateway.service import Gateway, Reply
 
@@ -27,7 +27,7 @@ def calls(gateway: Gateway, counted: Callable[[Reply, str, float], None]) -> ASG
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = dict(scope["headers"])
+        headers = headers_of(scope["headers"])
         came = trace.parse(headers.get(b"traceparent", b"").decode("latin-1")) or trace.fresh()
         peer = scope.get("client")
         call = service.new_call(

@@ -7,7 +7,7 @@ from common import log
 from common.clock import Clock
 from common.keys import Pepper
 from gateway.domain import answers, decisions, records
-from gateway.domain.decisions import Decided, Format
+from gateway.domain.decisions import Decided, Format, Plan
 from gateway.domain.memory import Memory
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
@@ -86,28 +86,39 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
 
 async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> None:
     memory = gateway.memory
-    call.who = decisions.identify(given, call.service_name, memory, gateway.peppers)
-    view = decisions.admit(call.who, memory, address=call.address, at=call.received_at)
-    plan = decisions.plan(given, headers, call.who, view, memory)
-    call.plan = plan
-    call.checked_at = gateway.clock()
+    seen = memory.changes
+    plan = _decide(gateway, call, given, headers)
     found = await gateway.reader.fetch(plan.shape, plan.values, plan.limit, plan.skip)
+    while memory.changes != seen:
+        # The grant is read again just before the answer: what was taken back meanwhile is not given.
+        seen = memory.changes
+        again = _decide(gateway, call, given, headers)
+        if again != plan:
+            plan = again
+            found = await gateway.reader.fetch(plan.shape, plan.values, plan.limit, plan.skip)
     call.sourced_at = gateway.clock()
     call.batches, call.rows = found.batches, len(found.rows)
     call.answer = answers.success(plan.items, found.rows, plan.structure, plan.style, plan.format)
     call.code = Code.SUCCESS.value
 
 
+def _decide(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> Plan:
+    memory = gateway.memory
+    call.who = decisions.identify(given, call.service_name, memory, gateway.peppers)
+    view = decisions.admit(call.who, memory, address=call.address, at=call.received_at)
+    call.plan = plan = decisions.plan(given, headers, call.who, view, memory)
+    call.checked_at = gateway.clock()
+    return plan
+
+
 async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) -> Reply:
     """The reply, once its record is committed; without a commit in time it is 503 and says so."""
     digest, header = records.content_digest(reply.body)
     call.status = reply.status
-    made = records.record(call, digest, gateway.evidence, gateway.clock())
-    try:
-        await gateway.recorder.record(made)
-    except Unavailable as trouble:
+    trouble = await _keep(gateway, call, digest)
+    if trouble is not None:
         # The record may still be committed; the answer that it speaks of has not been given.
-        reply = _unavailable(call, trouble.trouble, output)
+        reply = _unavailable(call, trouble, output)
         header = records.content_digest(reply.body)[1]
     return Reply(
         reply.status,
@@ -115,6 +126,18 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
         reply.body,
         (*reply.headers, (b"content-digest", header), (b"x-trace-id", call.trace_id.encode())),
     )
+
+
+async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | None:
+    """Commit the record of a call; what kept it from being committed, if anything did."""
+    try:
+        await gateway.recorder.record(records.record(call, digest, gateway.evidence, gateway.clock()))
+    except Unavailable as trouble:
+        return trouble.trouble
+    except Exception as error:  # noqa: BLE001  without its record no answer leaves, whatever is broken
+        _log.error("gateway.broken", call=str(call.id), exc_info=error)
+        return Trouble.TRAIL
+    return None
 
 
 def _failed(call: Call, code: Code, output: Format) -> Reply:
@@ -133,11 +156,9 @@ def _unavailable(call: Call, trouble: Trouble, output: Format) -> Reply:
 async def refuse(gateway: Gateway, call: Call, status: int) -> Reply:
     """A transport refusal: an HTTP status and an empty body, recorded all the same."""
     call.status, call.code = status, str(status)
-    made = records.record(call, None, gateway.evidence, gateway.clock())
-    try:
-        await gateway.recorder.record(made)
-    except Unavailable as trouble:
-        return _unavailable(call, trouble.trouble, Format.JSON)
+    trouble = await _keep(gateway, call, None)
+    if trouble is not None:
+        return _unavailable(call, trouble, Format.JSON)
     allow = ((b"allow", b"POST"),) if status == 405 else ()
     return Reply(status, None, b"", (*allow, (b"x-trace-id", call.trace_id.encode())))
 

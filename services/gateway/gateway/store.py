@@ -12,6 +12,7 @@ import orjson
 from common import clock, db, log, trace
 from common.events import AccessLogged, base
 from common.ids import uuid7
+from exchange import calendar
 from exchange.reading import Shape
 from exchange.values import Value
 from gateway.errors import Trouble, Unavailable
@@ -54,6 +55,7 @@ class Reader:
             command_timeout=QUERY_WITHIN,
             statement_cache_size=_MAX_STATEMENTS,
             max_inactive_connection_lifetime=300,
+            init=calendar.whole,
             server_settings={**db.SERVER_SETTINGS, "application_name": "gateway reader", "jit": "off"},
         )
 
@@ -193,7 +195,7 @@ class Recorder:
                     " on conflict do nothing",
                     *row,
                 )
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it was, the group is tried again until it is committed
                 _log.warning("gateway.record_not_committed", error=type(error).__name__, waiting=self.waiting)
                 if connection is not None:
                     connection.terminate()

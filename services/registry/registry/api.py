@@ -1,5 +1,6 @@
 """The register over HTTP: parse, one call, reply."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from joserfc import jwt
 from joserfc.jwk import OKPKey
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from common.auth import ALGORITHM, ISSUER, MAX_LIFETIME
 from common.db import Db
@@ -21,15 +22,28 @@ from registry.domain import Exchange, Unit, UnitKind
 from registry.service import NewAccount, NewPerson, NewUnit, Registrar
 
 AUDIENCES = ("registry", "catalog", "sharing", "ingest-files", "audit")
+TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""No control characters but tab and line breaks: the database holds no NUL, and logs and screens none of the rest."""
+UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Categories of characters that leave nothing to see: blanks, controls, zero width."""
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$", examples=["mzj"])]
 AccountName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{2,39}$", examples=["mzj.bianzhi"])]
-Short = Annotated[str, Field(min_length=1, max_length=100)]
-Why = Annotated[str, Field(min_length=2, max_length=500)]
+
+
+def _said(text: str) -> str:
+    """As it is kept: in one Unicode form (NFC), so that a name is taken once, and with something in it to see."""
+    if all(unicodedata.category(char) in UNSEEN for char in text):
+        raise ValueError("nothing to see in it")
+    return unicodedata.normalize("NFC", text)
+
+
+Short = Annotated[str, Field(min_length=1, max_length=100, pattern=TEXT), AfterValidator(_said)]
+Why = Annotated[str, Field(min_length=2, max_length=500, pattern=TEXT), AfterValidator(_said)]
 
 
 class LoginIn(In):
-    account: Annotated[str, Field(min_length=1, max_length=40)]
+    account: Annotated[str, Field(min_length=1, max_length=40, pattern=TEXT)]
     password: SecretStr = Field(min_length=1, max_length=200)
 
 

@@ -4,7 +4,8 @@ import json
 
 from joserfc.jwk import KeySet, OKPKey
 
-from common import clock, db, host, http
+from common import db, host, http
+from common.clock import Clock, now
 from common.keys import Pepper
 from policy import PolicyError, load_shipped
 from registry import api
@@ -15,11 +16,11 @@ NAME = "registry"
 ABOUT = "登记服务：单位、人员、账号与角色、单位密钥、登录令牌、平台运行状态。"
 
 
-def build(settings: RegistrySettings) -> host.Parts:
-    """Nothing is connected yet."""
+def build(settings: RegistrySettings, *, clock: Clock = now) -> host.Parts:
+    """Nothing is connected yet. A test gives its own clock."""
     database = db.connect(settings.database_url, application=NAME)
     reg = Registrar(
-        clock=clock.now,
+        clock=clock,
         pepper=Pepper(settings.pepper_id, settings.pepper.get_secret_value().encode()),
         book=load_shipped(),
     )

@@ -141,6 +141,16 @@ def drop_key(unit: Unit, key_id: UUID, *, by: str, at: datetime) -> Unit:
     return changed(replace(unit, keys=kept), by=by, at=at)
 
 
+def _may_hold(role: Role, unit: Unit, in_force: InForce) -> bool:
+    if role is Role.SERVICE:
+        return False
+    # Every unit keeps its own accounts; what the edition gives to a body is keeping the exchange itself.
+    if role is Role.ADMINISTRATOR:
+        return True
+    holders = {holder.body.code for holder in in_force.holders(PolicyRole(role.value))}
+    return not holders.isdisjoint(PARTIES) or unit.body in holders
+
+
 def allow_roles(roles: frozenset[Role], unit: Unit, in_force: InForce) -> None:
     """Whether accounts of this unit may hold these roles under the edition in force (REQ-U2).
 
@@ -148,17 +158,19 @@ def allow_roles(roles: frozenset[Role], unit: Unit, in_force: InForce) -> None:
         RoleNotForUnit: the edition gives one of them to other bodies.
     """
     for role in sorted(roles):
+        if _may_hold(role, unit, in_force):
+            continue
         if role is Role.SERVICE:
             raise errors.RoleNotForUnit("平台服务角色不授予账号", role=role.value)
-        # Every unit keeps its own accounts; what the edition gives to a body is keeping the exchange itself.
-        if role is Role.ADMINISTRATOR:
-            continue
-        holders = {holder.body.code for holder in in_force.holders(PolicyRole(role.value))}
-        if holders.isdisjoint(PARTIES) and unit.body not in holders:
-            names = "、".join(sorted(holder.body.name for holder in in_force.holders(PolicyRole(role.value))))
-            raise errors.RoleNotForUnit(
-                f"按{in_force.edition.number}，该角色由{names or '（无）'}担任", role=role.value, unit=unit.code
-            )
+        names = "、".join(sorted(holder.body.name for holder in in_force.holders(PolicyRole(role.value))))
+        raise errors.RoleNotForUnit(
+            f"按{in_force.edition.number}，该角色由{names or '（无）'}担任", role=role.value, unit=unit.code
+        )
+
+
+def roles_in_force(roles: frozenset[Role], unit: Unit, in_force: InForce) -> frozenset[Role]:
+    """Of the roles that an account was given, those that the edition in force still lets its unit hold."""
+    return frozenset(role for role in roles if _may_hold(role, unit, in_force))
 
 
 def check_password(password: str, account: str) -> None:

@@ -28,6 +28,12 @@ class AccountExists(Conflict):
     code = "account-exists"
 
 
+class PersonHasAccount(Conflict):
+    """An account stands for one person: with a second one, the same person could compile and publish (REQ-U2)."""
+
+    code = "person-has-account"
+
+
 class AccountUnknown(NotFound):
     code = "account-unknown"
 

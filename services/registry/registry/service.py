@@ -129,6 +129,8 @@ async def name_contacts(
 async def move_unit(tx: AsyncSession, code: str, to: UnitState, reason: str, caller: Caller, reg: Registrar) -> Unit:
     """Suspend, resume or withdraw a unit (REQ-R2)."""
     await _platform(tx, caller)
+    if to is UnitState.WITHDRAWN and code == caller.unit:
+        raise errors.UnitState("不能撤销自己所在的平台管理单位", state=to.value)
     unit = await store.unit(tx, code, lock=True)
     return await _save(tx, domain.move(unit, to, by=caller.account, at=reg.clock(), reason=reason), to.value)
 
@@ -189,6 +191,10 @@ async def _open(tx: AsyncSession, code: str, new: NewAccount, by: str, reg: Regi
     at = reg.clock()
     unit = await store.unit(tx, code, lock=True)
     await store.person(tx, new.person, code)
+    if await store.account(tx, new.name) is not None:
+        raise errors.AccountExists("账号名已被使用")
+    if await store.has_account(tx, new.person):
+        raise errors.PersonHasAccount("该人员已有账号；一人一个账号，可变更其角色或重新启用")
     domain.allow_roles(new.roles, unit, reg.book.at(at))
     domain.check_password(new.password, new.name)
     row = AccountRow(
@@ -267,18 +273,23 @@ def digest(secret: str) -> str:
 
 
 async def session_caller(tx: AsyncSession, secret: str, reg: Registrar) -> Caller:
-    """The account behind a session that has not ended.
+    """The account behind a session that has not ended, with the roles that the edition in force lets it have.
 
     Raises:
-        LoginRefused: there is no such session, it has ended, or the account is out of use.
+        LoginRefused: there is no such session, it has ended, the account is out of use, or its unit is withdrawn.
     """
+    at = reg.clock()
     session = await store.session(tx, digest(secret))
-    if session is None or session.expires_at <= reg.clock():
+    if session is None or session.expires_at <= at:
         raise errors.LoginRefused
     row = await store.account(tx, session.account)
     if row is None or not row.enabled:
         raise errors.LoginRefused
-    return Caller(account=row.name, unit=row.unit, roles=frozenset(Role(role) for role in row.roles))
+    unit = await store.unit(tx, row.unit)
+    if unit.state is UnitState.WITHDRAWN:
+        raise errors.LoginRefused
+    given = frozenset(Role(role) for role in row.roles)
+    return Caller(account=row.name, unit=row.unit, roles=domain.roles_in_force(given, unit, reg.book.at(at)))
 
 
 async def log_out(tx: AsyncSession, secret: str) -> None:

@@ -181,7 +181,10 @@ async def unit(tx: AsyncSession, code: str, *, lock: bool = False) -> Unit:
         UnitUnknown: there is none of this code.
     """
     query = select(UnitRow).where(UnitRow.code == code)
-    row = (await tx.exec(query.with_for_update() if lock else query)).first()
+    if lock:
+        # Read anew: what the session saw of the unit before it had the lock may have changed meanwhile.
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = (await tx.exec(query)).first()
     if row is None:
         raise errors.UnitUnknown(code)
     keys, keepers = await _keys(tx, [code]), await _keepers(tx, [code])
@@ -286,6 +289,12 @@ async def add_account(tx: AsyncSession, account: AccountRow) -> None:
         await tx.flush()
     except IntegrityError as error:
         raise errors.AccountExists("账号名已被使用", constraint=db.violated(error)) from error
+
+
+async def has_account(tx: AsyncSession, person_id: UUID) -> bool:
+    """Whether a person has an account, in use or not."""
+    query = select(AccountRow.name).where(AccountRow.person == person_id).limit(1)
+    return (await tx.exec(query)).first() is not None
 
 
 async def account(tx: AsyncSession, name: str, *, lock: bool = False) -> AccountRow | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from common.db import Db
 from common.events import Basis, GrantedItem, GrantState, UseMode
@@ -13,12 +13,20 @@ from common.events.parts import EntryCode, ItemCode, ServiceCode
 from common.http import Authenticated, In, Out
 from policy import Statement
 from sharing import service
-from sharing.domain.applications import MAX_ITEMS, MAX_SERVICES, Application, Request, State
-from sharing.domain.grants import Grant, Terms
+from sharing.domain.applications import MAX_ITEMS, MAX_SERVICES, Application, Request, State, says
+from sharing.domain.grants import EARLIEST, LATEST, Grant, Terms
 from sharing.service import Desk
 
 Name = Annotated[str, Field(pattern=r"^(CNZYSQ[0-9]{6,7}|[0-9a-f-]{36})$", description="编号，提交前用标识")]
-Why = Annotated[str | None, Field(max_length=2000)]
+TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""No control characters but tab and line breaks: the database holds no NUL, and logs and screens none of the rest."""
+Why = Annotated[str | None, Field(max_length=2000, pattern=TEXT)]
+
+
+def _said(text: str) -> str:
+    if not says(text):
+        raise ValueError("nothing to see in it")
+    return text
 
 
 class ApplicationIn(In):
@@ -28,10 +36,22 @@ class ApplicationIn(In):
     services: Annotated[list[ServiceCode], Field(min_length=1, max_length=MAX_SERVICES)]
     items: Annotated[list[ItemCode], Field(min_length=1, max_length=MAX_ITEMS)]
     use_mode: UseMode
-    using_system: Annotated[str | None, Field(max_length=100)] = None
-    reason: Annotated[str, Field(min_length=2, max_length=2000)]
-    contact: Annotated[str, Field(min_length=2, max_length=100, description="联络方式")]
+    using_system: Annotated[str | None, Field(max_length=100, pattern=TEXT)] = None
+    reason: Annotated[str, Field(min_length=2, max_length=2000, pattern=TEXT), AfterValidator(_said)]
+    contact: Annotated[
+        str, Field(min_length=2, max_length=100, pattern=TEXT, description="联络方式"), AfterValidator(_said)
+    ]
     commitment: bool = Field(description="安全保密承诺")
+
+
+class ApplicationsQuery(In):
+    state: State | None = None
+    before: Annotated[AwareDatetime | None, Field(ge=EARLIEST, lt=LATEST)] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class GrantsQuery(In):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class OpinionIn(In):
@@ -53,7 +73,7 @@ class DecisionIn(In):
 
 class MoveIn(In):
     state: GrantState
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Annotated[str | None, Field(max_length=500, pattern=TEXT)] = None
 
 
 class OpinionOut(Out):
@@ -164,13 +184,12 @@ def routes(db: Db, desk: Desk) -> APIRouter:  # noqa: C901  a list of routes, ea
 
     @router.get("/applications", tags=["申请"], summary="本单位提出的和收到的申请")
     async def list_applications(
-        caller: Authenticated,
-        state: State | None = None,
-        before: AwareDatetime | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        caller: Authenticated, asked: Annotated[ApplicationsQuery, Query()]
     ) -> list[ApplicationOut]:
         async with db.begin() as tx:
-            found = await service.list_applications(tx, state=state, limit=limit, before=before, caller=caller)
+            found = await service.list_applications(
+                tx, state=asked.state, limit=asked.limit, before=asked.before, caller=caller
+            )
         return [ApplicationOut.of(held, desk) for held in found]
 
     @router.post("/applications", status_code=201, tags=["申请"], summary="起草申请（提交前没有编号）")
@@ -234,9 +253,9 @@ def routes(db: Db, desk: Desk) -> APIRouter:  # noqa: C901  a list of routes, ea
             return ApplicationOut.of(done, desk)
 
     @router.get("/grants", tags=["授权"], summary="本单位的授权")
-    async def list_grants(caller: Authenticated, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[GrantOut]:
+    async def list_grants(caller: Authenticated, asked: Annotated[GrantsQuery, Query()]) -> list[GrantOut]:
         async with db.begin() as tx:
-            return [GrantOut.of(grant) for grant in await service.list_grants(tx, limit=limit, caller=caller)]
+            return [GrantOut.of(grant) for grant in await service.list_grants(tx, limit=asked.limit, caller=caller)]
 
     @router.get("/grants/{grant}", tags=["授权"], summary="一个授权")
     async def one_grant(grant: UUID, caller: Authenticated) -> GrantOut:

@@ -1,6 +1,7 @@
 """Sharing, put together."""
 
-from common import clock, db, host, http
+from common import db, host, http
+from common.clock import Clock, now
 from common.keys import Pepper
 from policy import PolicyError, SourceFile, load_shipped, shipped_calendar
 from sharing import api, stream
@@ -11,12 +12,12 @@ NAME = "sharing"
 ABOUT = "共享服务：共享申请、意见与审核、授权及其密钥。"
 
 
-def build(settings: SharingSettings) -> host.Parts:
-    """Nothing is connected yet."""
+def build(settings: SharingSettings, *, clock: Clock = now) -> host.Parts:
+    """Nothing is connected yet. A test gives its own clock."""
     database = db.connect(settings.database_url, application=NAME)
     extra = settings.calendar_file
     desk = Desk(
-        clock=clock.now,
+        clock=clock,
         pepper=Pepper(settings.pepper_id, settings.pepper.get_secret_value().encode()),
         book=load_shipped(),
         calendar=shipped_calendar([SourceFile(extra.name, extra.read_bytes())] if extra else []),

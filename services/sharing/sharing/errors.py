@@ -77,6 +77,12 @@ class GrantState(Conflict):
     code = "grant-state"
 
 
+class ReasonMissing(Invalid):
+    """A grant is suspended or revoked with the reason (2019§21, 2021§20; REQ-R2)."""
+
+    code = "reason-missing"
+
+
 class TooManyKeys(Conflict):
     code = "too-many-keys"
 

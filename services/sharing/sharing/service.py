@@ -15,9 +15,6 @@ from common.events import (
     GrantState,
     KeyHash,
     ServiceChanged,
-    ShareApproved,
-    ShareRefused,
-    ShareRequested,
     SharingType,
     UnitChanged,
     UnitState,
@@ -45,8 +42,9 @@ class Desk:
     calendar: Calendar
 
 
-async def _active_unit(tx: AsyncSession, code: str) -> UnitRow:
-    unit = await store.unit(tx, code)
+async def _active_unit(tx: AsyncSession, code: str, *, lock: bool = False) -> UnitRow:
+    """The unit, locked if grants of it are to be made: two approvals at once would both make its first grant."""
+    unit = await store.unit(tx, code, lock=lock)
     if unit is None or unit.state != UnitState.ACTIVE.value:
         raise errors.UnitNotActive("单位未登记、已暂停或已撤销", unit=code)
     return unit
@@ -76,11 +74,8 @@ async def submit(tx: AsyncSession, name: str, caller: Caller, desk: Desk) -> App
     """Submit: the number is given, and 无条件共享 is granted at once (2019§17, 2021§17)."""
     caller.need(Role.APPLICANT)
     held = await _own(tx, name, caller)
-    # Checked again, and on the present state: unit, entry or services may have changed since the draft.
-    await _active_unit(tx, caller.unit)
-    resource = await store.resource(tx, held.request.entry)
-    offered = await store.offered(tx, held.request.services)
-    sharing_type = applications.check_request(held.request, held.unit, resource, offered)
+    await _active_unit(tx, caller.unit, lock=True)
+    sharing_type = await _check_again(tx, held)
     if held.state is not State.DRAFT:
         raise errors.ApplicationState("申请已提交或已结束", state=held.state.value)
     at = desk.clock()
@@ -90,48 +85,39 @@ async def submit(tx: AsyncSession, name: str, caller: Caller, desk: Desk) -> App
         FormKind.SHARE_APPLICATION, year, await store.next_number(tx, FormKind.SHARE_APPLICATION.value, year)
     )
     done = applications.submit(
-        held, number=number, sharing_type=sharing_type, at=at, in_force=in_force, calendar=desk.calendar
+        held,
+        by=caller.account,
+        number=number,
+        sharing_type=sharing_type,
+        at=at,
+        in_force=in_force,
+        calendar=desk.calendar,
     )
     if done.due_open is not None:
         _log.error("sharing.calendar_missing", application=number, alert=done.due_open)
     await store.save_application(tx, done, at)
-    await outbox.put(tx, _requested(done))
+    await outbox.put(tx, applications.requested(done))
     if sharing_type is SharingType.UNRESTRICTED:
-        return await _grant(tx, done, Terms(), "exchange", None, desk)
+        return await _grant(tx, done, None, "exchange", None, desk)
     return done
 
 
-def _requested(done: Application) -> ShareRequested:
-    assert done.number is not None
-    assert done.sharing_type is not None
-    assert done.submitted_at is not None
-    assert done.basis is not None
-    return ShareRequested(
-        application=done.number,
-        unit=done.unit,
-        applicant=done.applicant,
-        entry=done.request.entry,
-        provider=done.provider,
-        sharing_type=done.sharing_type,
-        services=done.request.services,
-        items=done.request.items,
-        use_mode=done.request.use_mode,
-        using_system=done.request.using_system,
-        submitted_at=done.submitted_at,
-        due_on=done.due_on,
-        due_open=done.due_open,
-        basis=done.basis,
-    )
+async def _check_again(tx: AsyncSession, held: Application) -> SharingType:
+    """Whether what was asked for can still be had: entry, items or services may have changed since."""
+    resource = await store.resource(tx, held.request.entry)
+    offered = await store.offered(tx, held.request.services)
+    return applications.check_request(held.request, held.unit, resource, offered)
 
 
 async def _grant(
-    tx: AsyncSession, held: Application, terms: Terms, by: str, reason: str | None, desk: Desk
+    tx: AsyncSession, held: Application, terms: Terms | None, by: str, reason: str | None, desk: Desk
 ) -> Application:
     """Approve and make the grants of an application, in one transaction with their events."""
     at = desk.clock()
     items = await store.items_of(tx, held.request.entry)
-    grants.check_terms(terms, items, at)
-    given = grants.granted_items(held.request.items, terms, items)
+    if terms is not None:
+        grants.check_terms(terms, items, at)
+    given = grants.granted_items(held.request.items, terms or Terms(), items)
     done = applications.approve(held, by=by, at=at, in_force=desk.book.at(at), reason=reason)
     await store.save_application(tx, done, at)
     assert done.number is not None
@@ -153,20 +139,7 @@ async def _grant(
         )
         await _save(tx, grant, "granted")
         made.append(grant)
-    await outbox.put(
-        tx,
-        ShareApproved(
-            application=done.number,
-            unit=done.unit,
-            entry=done.request.entry,
-            services=done.request.services,
-            items=done.request.items,
-            grants=tuple(grant.id for grant in made),
-            decided_by=by,
-            decided_at=at,
-            basis=done.decision.basis,
-        ),
-    )
+    await outbox.put(tx, applications.approved(done, tuple(grant.id for grant in made)))
     return done
 
 
@@ -184,9 +157,18 @@ async def _own(tx: AsyncSession, name: str, caller: Caller) -> Application:
     return held
 
 
-async def _to_decide(tx: AsyncSession, name: str) -> Application:
+def _sees(held: Application, caller: Caller) -> bool:
+    """Who asks; and once it was submitted, who provides, decides or audits."""
+    if held.unit == caller.unit:
+        return True
+    inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR, Role.COORDINATOR)
+    return held.number is not None and (held.provider == caller.unit or inside)
+
+
+async def _to_decide(tx: AsyncSession, name: str, caller: Caller) -> Application:
+    """A submitted application, locked; for whoever may not see it, it is as if it were not there."""
     held = await store.application(tx, name, lock=True)
-    if held.state is State.DRAFT:
+    if held.number is None or not _sees(held, caller):
         raise errors.ApplicationUnknown
     return held
 
@@ -203,37 +185,21 @@ async def give_opinion(
 ) -> Application:
     """The provider's opinion; a refusal ends the application."""
     caller.need(Role.PROVIDER_REVIEWER)
-    held = await _to_decide(tx, name)
+    held = await _to_decide(tx, name, caller)
     if held.provider != caller.unit:
         raise errors.ApplicationUnknown
+    await _active_unit(tx, caller.unit)
     at = desk.clock()
     opinion = Opinion(unit=caller.unit, by=caller.account, at=at, agree=agree, reason=reason, legal_basis=legal_basis)
     done = applications.hear(held, opinion, desk.book.at(at))
     await store.save_application(tx, done, at)
     if done.state is State.REFUSED:
-        await _tell_refused(tx, done)
+        await outbox.put(tx, applications.refused(done))
     return done
 
 
-async def _tell_refused(tx: AsyncSession, done: Application) -> None:
-    assert done.number is not None
-    assert done.decision is not None
-    await outbox.put(
-        tx,
-        ShareRefused(
-            application=done.number,
-            unit=done.unit,
-            entry=done.request.entry,
-            legal_basis=done.decision.legal_basis or "",
-            decided_by=done.decision.by,
-            decided_at=done.decision.at,
-            basis=done.decision.basis,
-        ),
-    )
-
-
 async def _need_decider(tx: AsyncSession, held: Application, caller: Caller, desk: Desk, at: datetime) -> None:
-    """Whether the caller's body is the one that decides under the edition in force."""
+    """Whether the caller's body is the one that decides under the edition in force, and its unit is at work."""
     assert held.sharing_type is not None
     found = applications.procedure(desk.book.at(at), held.sharing_type)
     if found.decider is None:
@@ -247,13 +213,14 @@ async def _need_decider(tx: AsyncSession, held: Application, caller: Caller, des
         entitled = unit is not None and unit.body == found.decider.code
     if not entitled:
         raise errors.NotYours(f"由{found.decider.name}审核（{found.rule.citation}）", decider=found.decider.code)
+    await _active_unit(tx, caller.unit)
 
 
 async def file_papers(
     tx: AsyncSession, name: str, papers: frozenset[Statement], caller: Caller, desk: Desk
 ) -> Application:
     """Put papers on file: whoever decides has them in hand."""
-    held = await _to_decide(tx, name)
+    held = await _to_decide(tx, name, caller)
     at = desk.clock()
     await _need_decider(tx, held, caller, desk, at)
     done = applications.file_papers(held, papers)
@@ -265,10 +232,12 @@ async def approve(
     tx: AsyncSession, name: str, terms: Terms, reason: str | None, caller: Caller, desk: Desk
 ) -> Application:
     """Approve an application on these terms; its grants are in force at once."""
-    held = await _to_decide(tx, name)
+    held = await _to_decide(tx, name, caller)
     at = desk.clock()
     await _need_decider(tx, held, caller, desk, at)
-    await _active_unit(tx, held.unit)
+    await _active_unit(tx, held.unit, lock=True)
+    if held.state is State.SUBMITTED:
+        await _check_again(tx, held)
     return await _grant(tx, held, terms, caller.account, reason, desk)
 
 
@@ -276,14 +245,14 @@ async def refuse(
     tx: AsyncSession, name: str, *, reason: str | None, legal_basis: str | None, caller: Caller, desk: Desk
 ) -> Application:
     """Refuse an application with its reason and basis in law."""
-    held = await _to_decide(tx, name)
+    held = await _to_decide(tx, name, caller)
     at = desk.clock()
     await _need_decider(tx, held, caller, desk, at)
     done = applications.refuse(
         held, by=caller.account, at=at, reason=reason, legal_basis=legal_basis, in_force=desk.book.at(at)
     )
     await store.save_application(tx, done, at)
-    await _tell_refused(tx, done)
+    await outbox.put(tx, applications.refused(done))
     return done
 
 
@@ -296,21 +265,19 @@ async def withdraw(tx: AsyncSession, name: str, caller: Caller, desk: Desk) -> A
 
 
 async def application(tx: AsyncSession, name: str, caller: Caller) -> Application:
-    """An application as the caller may see it: who asks, who provides, who decides or audits."""
+    """An application as the caller may see it; another's draft is as if it were not there."""
     held = await store.application(tx, name)
-    inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR, Role.COORDINATOR)
-    submitted = held.state is not State.DRAFT
-    if held.unit == caller.unit or (submitted and (held.provider == caller.unit or inside)):
-        return held
-    raise errors.ApplicationUnknown
+    if not _sees(held, caller):
+        raise errors.ApplicationUnknown
+    return held
 
 
 async def list_applications(
     tx: AsyncSession, *, state: str | None, limit: int, before: datetime | None, caller: Caller
 ) -> list[Application]:
+    """What the caller may see, the newest first."""
     inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR, Role.COORDINATOR)
-    found = await store.applications(tx, unit=None if inside else caller.unit, state=state, limit=limit, before=before)
-    return [held for held in found if held.state is not State.DRAFT or held.unit == caller.unit]
+    return await store.applications(tx, caller.unit, all_submitted=inside, state=state, limit=limit, before=before)
 
 
 async def _grant_seen(tx: AsyncSession, grant_id: UUID, caller: Caller, *, lock: bool = False) -> tuple[Grant, str]:
@@ -346,6 +313,7 @@ async def move_grant(
         caller.may(Role.PROVIDER_REVIEWER) and caller.unit == provider
     ):
         raise Forbidden("只有提供单位或平台的审核人可以变更授权状态")
+    await _active_unit(tx, caller.unit)
     moved = grants.move(held, to, by=caller.account, at=desk.clock(), reason=reason)
     return await _save(tx, moved, to.value)
 
@@ -355,6 +323,7 @@ async def issue_key(tx: AsyncSession, grant_id: UUID, caller: Caller, desk: Desk
     caller.need(Role.APPLICANT)
     held, _ = await _grant_seen(tx, grant_id, caller, lock=True)
     caller.need_unit(held.unit)
+    await _active_unit(tx, caller.unit)
     clear = keys.generate(KeyKind.METHOD)
     key = KeyHash(
         id=str(uuid7()),

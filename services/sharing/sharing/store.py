@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ARRAY, Column, Text, literal
+from sqlalchemy import ARRAY, Column, Text, literal, true
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import registry as orm_registry
-from sqlmodel import Field, SQLModel, col, or_, select
+from sqlmodel import Field, SQLModel, and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common.events import Basis, GrantedItem, GrantState, Item, KeyHash, ServiceState, SharingType
@@ -38,7 +38,7 @@ class ApplicationRow(Rows, table=True):
     applicant: str
     provider: str
     entry: str
-    request: dict[str, Any] = Field(sa_column=Column(JSONB))
+    request: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     state: str
     sharing_type: str | None
     submitted_at: datetime | None
@@ -46,8 +46,8 @@ class ApplicationRow(Rows, table=True):
     due_open: str | None
     due_source: str | None
     basis: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
-    opinions: list[Any] = Field(sa_column=Column(JSONB))
-    papers: list[str] = Field(sa_column=Column(ARRAY(Text)))
+    opinions: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
+    papers: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     decision: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
     changed_at: datetime
 
@@ -70,12 +70,12 @@ class GrantRow(Rows, table=True):
     service: str
     entry: str
     application: str
-    basis: dict[str, Any] = Field(sa_column=Column(JSONB))
-    items: list[Any] = Field(sa_column=Column(JSONB))
-    terms: dict[str, Any] = Field(sa_column=Column(JSONB))
+    basis: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    items: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
+    terms: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     valid_from: datetime
     state: str
-    keys: list[Any] = Field(sa_column=Column(JSONB))
+    keys: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
     version: int
     changed_at: datetime
     changed_by: str
@@ -116,7 +116,7 @@ class EntryRow(Rows, table=True):
     provider: str
     name: str
     published: bool
-    items: list[Any] = Field(sa_column=Column(JSONB))
+    items: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
     version: int
 
 
@@ -187,12 +187,12 @@ def _as_id(name: str) -> UUID | None:
 
 
 async def applications(
-    tx: AsyncSession, *, unit: str | None, state: str | None, limit: int, before: datetime | None
+    tx: AsyncSession, unit: str, *, all_submitted: bool, state: str | None, limit: int, before: datetime | None
 ) -> list[Application]:
-    """Applications by, or to, a unit; the newest first."""
-    query = select(ApplicationRow).order_by(col(ApplicationRow.changed_at).desc()).limit(limit)
-    if unit is not None:
-        query = query.where(or_(ApplicationRow.unit == unit, ApplicationRow.provider == unit))
+    """Applications by a unit, and submitted ones to it or, if all are asked for, of anyone; the newest first."""
+    addressed = true() if all_submitted else col(ApplicationRow.provider) == unit
+    seen = or_(col(ApplicationRow.unit) == unit, and_(col(ApplicationRow.number).is_not(None), addressed))
+    query = select(ApplicationRow).where(seen).order_by(col(ApplicationRow.changed_at).desc()).limit(limit)
     if state is not None:
         query = query.where(ApplicationRow.state == state)
     if before is not None:
@@ -311,8 +311,11 @@ async def save_grant(tx: AsyncSession, changed: Grant, action: str) -> None:
     await tx.flush()
 
 
-async def unit(tx: AsyncSession, code: str) -> UnitRow | None:
-    return await tx.get(UnitRow, code)
+async def unit(tx: AsyncSession, code: str, *, lock: bool = False) -> UnitRow | None:
+    query = select(UnitRow).where(UnitRow.code == code)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.exec(query)).first()
 
 
 async def resource(tx: AsyncSession, code: str) -> Resource | None:

@@ -1,5 +1,6 @@
 """An entry's way: draft, review, publication, change, withdrawal; by named people, each kept apart from the other."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,8 @@ SHARING_NAMES: Final = {
     SharingType.AUTHORIZED: "授权共享",
     SharingType.NOT_SHARED: "非共享",
 }
+UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Categories of characters that leave nothing to see: blanks, controls, zero width."""
 OPENING_NAMES: Final = {
     OpeningType.UNRESTRICTED: "无条件开放",
     OpeningType.CONDITIONAL: "有条件开放",
@@ -148,9 +151,14 @@ def _sharing_types(content: EntryContent) -> set[SharingType]:
     return {content.sharing_type} | {item.sharing_type for item in content.items if item.sharing_type is not None}
 
 
+def says(text: str | None) -> bool:
+    """Whether anything can be read in it."""
+    return any(unicodedata.category(char) not in UNSEEN for char in text or "")
+
+
 def _need_statements(content: EntryContent, rule: Rule) -> None:
     stated = {Statement.REASON: content.reason, Statement.LEGAL_BASIS: content.legal_basis}
-    missing = [statement.value for statement in rule.requires if not (stated.get(statement) or "").strip()]
+    missing = [statement.value for statement in rule.requires if not says(stated.get(statement))]
     if missing:
         raise errors.BasisMissing(f"须说明理由并提供法律依据（{rule.citation}）", missing=missing)
 
@@ -172,7 +180,7 @@ def review(
         raise errors.NotSeparated("编制人不能审核自己编制的条目")
     if reviewed_as is ReviewedAs.PLATFORM and keepers > 1:
         raise errors.NotSeparated("该单位有多名目录人员，应由本单位审核")
-    if not approve and not (opinion or "").strip():
+    if not approve and not says(opinion):
         raise errors.OpinionMissing("退回须说明意见")
     state = DraftState.APPROVED if approve else DraftState.DRAFT
     return _next(entry, replace(draft, state=state, reviewed_by=by, reviewed_as=reviewed_as))

@@ -9,7 +9,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog import errors
+from catalog.domain.entries import says
+from common.entry import Name
 from common.events import Input, Item, ItemType, Mode, Operator, ServiceChanged, ServiceState, SourceKind
+from common.events.parts import ItemCode
 
 ORDERED: Final = frozenset({ItemType.DATE, ItemType.DATETIME, ItemType.INTEGER, ItemType.NUMERIC})
 RANGES: Final = frozenset({Operator.GE, Operator.GT, Operator.LE, Operator.LT})
@@ -36,13 +39,13 @@ class ServiceContent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Name
     source: SourceKind = SourceKind.STORE
     mode: Mode = Mode.QUERY
     inputs: tuple[Input, ...] = Field(default=(), max_length=200)
-    identity: tuple[str, ...] = Field(default=(), max_length=16, description="真伪验证：确定是哪一条的信息项")
-    claims: tuple[str, ...] = Field(default=(), max_length=50, description="真伪验证：可被验证的信息项")
-    orderings: tuple[str, ...] = Field(default=(), max_length=50)
+    identity: tuple[ItemCode, ...] = Field(default=(), max_length=16, description="真伪验证：确定是哪一条的信息项")
+    claims: tuple[ItemCode, ...] = Field(default=(), max_length=50, description="真伪验证：可被验证的信息项")
+    orderings: tuple[ItemCode, ...] = Field(default=(), max_length=50)
     page_limit: int = Field(default=1000, ge=1, le=1000)
 
 
@@ -104,9 +107,12 @@ def move(service: Service, to: State, *, by: str, at: datetime, reason: str | No
 
     Raises:
         ServiceState: that is no step from where it is.
+        ReasonMissing: a service that was let out is stopped or ended without saying why.
     """
     if to not in MOVES[service.state]:
         raise errors.ServiceState("服务当前状态不允许此操作", state=service.state.value, to=to.value)
+    if to is not State.ACTIVE and known_outside(service) and not says(reason):
+        raise errors.ReasonMissing("停用或撤销服务须说明理由")
     return replace(service, state=to, version=service.version + 1, changed_by=by, changed_at=at, reason=reason)
 
 

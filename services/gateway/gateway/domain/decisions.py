@@ -153,19 +153,15 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, view: str, memo
     """Checks 8 and 9: the parameters are declared, the required ones are there, each value fits.
 
     Raises:
-        Refused: 101 or 206.
+        Refused: 101 or 206; before them 203, if the grant has nothing to show of the resource as it is now.
     """
     service, grant = who.service, who.grant
     assert service is not None
     assert grant is not None
+    shown, rows = _shown(service, grant), _row_filter(service, grant)
     _check_names(parameters, headers, service, grant)
     given = {name: value for name, value in parameters.items() if name not in _RESERVED}
-    structure_text = parameters.get("rsStructure", Structure.LM.value)
-    shown = _shown(service, grant)
-    if not shown:
-        # Nothing that was granted is there any more.
-        raise Refused(Code.GRANT)
-    if structure_text == Structure.SR and len(shown) != 1:
+    if parameters.get("rsStructure") == Structure.SR and len(shown) != 1:
         raise Refused(Code.PARAMETERS)
     output, style = _one_of(Format, parameters, "format"), _one_of(Style, parameters, "rsStyle")
     structure = _one_of(Structure, parameters, "rsStructure")
@@ -175,14 +171,6 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, view: str, memo
         raise Refused(Code.VALUE)
     filters = tuple(_bind(service.parameters[name], value, memory) for name, value in sorted(given.items()))
     single = structure in {Structure.KV, Structure.SR}
-    rows = tuple(
-        Bound(condition.item, Operator.IN, _row_values(service.items[condition.item], condition.values))
-        for condition in grant.told.row_filter
-        if condition.item in service.items
-    )
-    if len(rows) != len(grant.told.row_filter):
-        # A condition on an item that the resource no longer has can hide rows no longer: nothing is shown.
-        raise Refused(Code.GRANT)
     conditions = tuple(Condition(bound.item, bound.operator) for bound in (*filters, *rows))
     return Plan(
         shape=Shape(view, shown, conditions, service.key),
@@ -198,9 +186,24 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, view: str, memo
 
 
 def _shown(service: Service, grant: Grant) -> tuple[Item, ...]:
-    """The granted items that the resource has, in the catalogue's order."""
+    """The granted items that the resource has, in the catalogue's order; 203 if none of them is there any more."""
     granted = {item.code for item in grant.told.items}
-    return tuple(item for code, item in service.items.items() if code in granted)
+    shown = tuple(item for code, item in service.items.items() if code in granted)
+    if not shown:
+        raise Refused(Code.GRANT)
+    return shown
+
+
+def _row_filter(service: Service, grant: Grant) -> tuple[Bound, ...]:
+    """The conditions of the grant on rows.
+
+    One on an item that the resource no longer has, or with a value that the item excludes, can hide rows no longer:
+    nothing is shown, 203.
+    """
+    return tuple(
+        Bound(condition.item, Operator.IN, _row_values(service.items.get(condition.item), condition.values))
+        for condition in grant.told.row_filter
+    )
 
 
 def _check_names(parameters: dict[str, str], headers: Headers, service: Service, grant: Grant) -> None:
@@ -257,7 +260,9 @@ def _bind(parameter: Filterable, text: str, memory: Memory) -> Bound:
         raise Refused(Code.VALUE) from None
 
 
-def _row_values(item: Item, texts: tuple[str, ...]) -> list[Value]:
+def _row_values(item: Item | None, texts: tuple[str, ...]) -> list[Value]:
+    if item is None:
+        raise Refused(Code.GRANT)
     try:
         return [read(item, text, {}, whole=False) for text in texts]
     except BadValue:

@@ -114,11 +114,14 @@ class Memory:
     """Unit and key id by hash."""
     method_keys: dict[KeyRef, tuple[UUID, str]] = field(default_factory=dict)
     """Grant and key id by hash."""
+    changes: int = 0
+    """Events taken so far: whoever sees it unchanged knows that nothing was told meanwhile."""
     _parts: dict[tuple[str, int], dict[int, CodeSetChanged]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
         """Take a state event; one that is not newer than what is held changes nothing."""
         _APPLY[type(event)](self, event)
+        self.changes += 1
 
     @property
     def running(self) -> bool:
@@ -164,8 +167,10 @@ class Memory:
                 return
             for key in held.told.keys:
                 self.method_keys.pop((key.pepper, key.hash), None)
-        networks = tuple(ipaddress.ip_network(block) for block in told.source_addresses)
-        self.grants[told.grant] = Grant(told=told, networks=networks, enforced=_enforced(told))
+        networks = _networks(told.source_addresses)
+        self.grants[told.grant] = Grant(
+            told=told, networks=networks or (), enforced=networks is not None and _enforced(told)
+        )
         for key in told.keys:
             self.method_keys[key.pepper, key.hash] = (told.grant, key.id)
 
@@ -207,6 +212,14 @@ def _parameters(inputs: tuple[Input, ...], items: dict[str, Item]) -> dict[str, 
             name = given.item if operator is Operator.EQ else f"{given.item}__{operator.value}"
             found[name] = Filterable(item, operator)
     return found
+
+
+def _networks(blocks: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] | None:
+    """The networks that calls may come from; None if one of them is none, and then no call may come."""
+    try:
+        return tuple(ipaddress.ip_network(block) for block in blocks)
+    except ValueError:
+        return None
 
 
 def _enforced(told: GrantChanged) -> bool:

@@ -21,6 +21,11 @@ _KEY_HEADERS: Final = {b"x-unit-key": UNIT_KEY, b"x-method-key": METHOD_KEY}
 _PATH: Final = re.compile(rb"\A/([a-z0-9-]{1,64})\Z")
 _CHARSETS: Final = frozenset({b"", b"utf-8", b'"utf-8"'})
 
+_BETWEEN: Final = b"\x00"
+"""Stands between the values of a header that came with several; no header can hold it."""
+_KEY: Final = re.compile(r"cn[um]_[0-9A-Za-z]{8,}")
+KEY_SHOWN: Final = "[key]"
+
 Headers = dict[bytes, bytes]
 
 
@@ -31,6 +36,16 @@ class Notes:
     operator: str | None
     using_system: str | None
     matter: str | None
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers by name; one that comes twice with different values holds all of them, and is no valid one."""
+    found: Headers = {}
+    for name, value in raw:
+        held = found.setdefault(name, value)
+        if value not in held.split(_BETWEEN):
+            found[name] = held + _BETWEEN + value
+    return found
 
 
 def service_of(raw_path: bytes) -> str | None:
@@ -75,7 +90,7 @@ def parameters(query: bytes, kind: bytes | None, body: bytes, headers: Headers) 
         _take(found, _object(body))
     for header, name in _KEY_HEADERS.items():
         if header in headers:
-            _take(found, [(name, headers[header].decode("latin-1"))])
+            _take(found, ((name, value.decode("latin-1")) for value in headers[header].split(_BETWEEN)))
     return found
 
 
@@ -156,4 +171,5 @@ def note_fits(value: bytes) -> bool:
 
 
 def _note(value: bytes | None) -> str | None:
-    return value.decode("ascii") if value and note_fits(value) else None
+    """A note as the record keeps it: a key that was put there by mistake goes into no record."""
+    return _KEY.sub(KEY_SHOWN, value.decode("ascii")) if value and note_fits(value) else None

@@ -4,19 +4,22 @@ Which body decides, who is heard before, which papers must be on file and what i
 edition in force, nothing of it stands here.
 """
 
+import unicodedata
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from common.events import Basis, ServiceState, SharingType, UseMode
+from common.events import Basis, ServiceState, ShareApproved, ShareRefused, ShareRequested, SharingType, UseMode
 from policy import Body, Calendar, DueOn, InForce, Part, Rule, RuleId, Statement, due
 from sharing import errors
 
 MAX_ITEMS: Final = 200
 MAX_SERVICES: Final = 50
 PROVIDER: Final = "provider"
+UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Categories of characters that leave nothing to see: blanks, controls, zero width."""
 
 
 class State(StrEnum):
@@ -165,6 +168,7 @@ def check_request(request: Request, unit: str, resource: Resource | None, offere
 def submit(
     application: Application,
     *,
+    by: str,
     number: str,
     sharing_type: SharingType,
     at: datetime,
@@ -173,7 +177,8 @@ def submit(
 ) -> Application:
     """Submit a draft: it gets its number, the rule it goes by, and the day its answer is due.
 
-    A year whose working days are not known leaves the day open, with the reason; the submission stands.
+    Whoever submits it is its applicant: the commitment to security is given now. A year whose working days are not
+    known leaves the day open, with the reason; the submission stands.
 
     Raises:
         ApplicationState: it is no draft.
@@ -183,6 +188,7 @@ def submit(
     found = procedure(in_force, sharing_type)
     submitted = replace(
         application,
+        applicant=by,
         number=number,
         state=State.SUBMITTED,
         sharing_type=sharing_type,
@@ -203,8 +209,13 @@ def _under_decision(application: Application) -> None:
         raise errors.ApplicationState("申请不在审核中", state=application.state.value)
 
 
+def says(text: str | None) -> bool:
+    """Whether anything can be read in it."""
+    return any(unicodedata.category(char) not in UNSEEN for char in text or "")
+
+
 def _need_refusal_basis(reason: str | None, legal_basis: str | None, in_force: InForce) -> None:
-    missing = [name for name, value in (("reason", reason), ("legal_basis", legal_basis)) if not (value or "").strip()]
+    missing = [name for name, value in (("reason", reason), ("legal_basis", legal_basis)) if not says(value)]
     if missing:
         rule = in_force.require(RuleId.REFUSAL_NEEDS_BASIS)
         raise errors.BasisMissing(f"不同意须说明具体原因和法律、法规、规章依据（{rule.citation}）", missing=missing)
@@ -259,7 +270,7 @@ def approve(
     missing = [paper.value for paper in found.papers if paper not in application.papers]
     if missing:
         raise errors.PapersMissing(f"授权前须备齐材料（{found.rule.citation}）", missing=missing)
-    if Statement.REASON in found.rule.requires and not (reason or "").strip():
+    if Statement.REASON in found.rule.requires and not says(reason):
         raise errors.BasisMissing(f"审核意见须说明理由（{found.rule.citation}）", missing=["reason"])
     basis = Basis.model_validate(in_force.basis(found.rule.id).values())
     decision = Decision(approved=True, by=by, at=at, reason=reason, legal_basis=None, basis=basis)
@@ -302,3 +313,59 @@ def withdraw(application: Application) -> Application:
     if application.state not in {State.DRAFT, State.SUBMITTED}:
         raise errors.ApplicationState("申请已办结，不能撤回", state=application.state.value)
     return replace(application, state=State.WITHDRAWN)
+
+
+def requested(done: Application) -> ShareRequested:
+    """What the exchange is told of a submission."""
+    assert done.number is not None
+    assert done.sharing_type is not None
+    assert done.submitted_at is not None
+    assert done.basis is not None
+    return ShareRequested(
+        application=done.number,
+        unit=done.unit,
+        applicant=done.applicant,
+        entry=done.request.entry,
+        provider=done.provider,
+        sharing_type=done.sharing_type,
+        services=done.request.services,
+        items=done.request.items,
+        use_mode=done.request.use_mode,
+        using_system=done.request.using_system,
+        submitted_at=done.submitted_at,
+        due_on=done.due_on,
+        due_open=done.due_open,
+        basis=done.basis,
+    )
+
+
+def approved(done: Application, grants: tuple[UUID, ...]) -> ShareApproved:
+    """What the exchange is told of an approval and the grants that it made or renewed."""
+    assert done.number is not None
+    assert done.decision is not None
+    return ShareApproved(
+        application=done.number,
+        unit=done.unit,
+        entry=done.request.entry,
+        services=done.request.services,
+        items=done.request.items,
+        grants=grants,
+        decided_by=done.decision.by,
+        decided_at=done.decision.at,
+        basis=done.decision.basis,
+    )
+
+
+def refused(done: Application) -> ShareRefused:
+    """What the exchange is told of a refusal."""
+    assert done.number is not None
+    assert done.decision is not None
+    return ShareRefused(
+        application=done.number,
+        unit=done.unit,
+        entry=done.request.entry,
+        legal_basis=done.decision.legal_basis or "",
+        decided_by=done.decision.by,
+        decided_at=done.decision.at,
+        basis=done.decision.basis,
+    )

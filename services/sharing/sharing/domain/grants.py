@@ -1,9 +1,10 @@
 """What a unit may do with a service (REQ-S4): terms, state, keys. One grant per unit and service."""
 
 import ipaddress
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -23,9 +24,12 @@ from common.events import (
     RowCondition,
 )
 from sharing import errors
+from sharing.domain.applications import says
 
 LIVE_KEYS: Final = 2
 """Keys of a grant that are valid at once: the old and the new one while a system is changed over."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""A validity outside of these years is a slip."""
 HEADERS: Final = ("X-Operator", "X-Using-System", "X-Matter")
 MASKS_BY_STANDARD: Final[Mapping[str, MaskRule]] = {
     "XM": MaskRule.NAME,
@@ -133,9 +137,14 @@ def check_terms(terms: Terms, items: Mapping[str, Item], at: datetime) -> None:
     for condition in terms.row_filter:
         if condition.item not in items:
             raise errors.BadTerms("行过滤的信息项不存在", item=condition.item)
-    begin = terms.valid_from or at
+        if any(unicodedata.category(char) == "Cc" for value in condition.values for char in value):
+            raise errors.BadTerms("行过滤的值不能含控制字符", item=condition.item)
+    for moment in filter(None, (terms.valid_from, terms.valid_until)):
+        if not EARLIEST <= moment < LATEST:
+            raise errors.BadTerms("授权起止时间须在2000年至2099年之间")
+    begin = max(terms.valid_from or at, at)
     if terms.valid_until is not None and terms.valid_until <= begin:
-        raise errors.BadTerms("授权截止时间须晚于开始时间")
+        raise errors.BadTerms("授权截止时间须晚于开始时间和当前时间")
 
 
 def renew(
@@ -148,19 +157,23 @@ def renew(
     application: str,
     basis: Basis,
     items: tuple[GrantedItem, ...],
-    terms: Terms,
+    terms: Terms | None,
     by: str,
     at: datetime,
 ) -> Grant:
     """The grant after an approval: a new one, or the held one with the newly approved terms in place of its own.
 
-    Items that were granted clear before and are not asked for again stay granted while the grant is alive.
+    Items that were granted before and are not asked for again stay granted while the grant is alive. `terms` is None
+    where nobody decided on terms (无条件共享): items that stay granted then stay under the terms that they were
+    granted on, and the new ones come under them too.
     """
     alive = held is not None and held.state in {GrantState.ACTIVE, GrantState.SUSPENDED}
     kept: tuple[GrantedItem, ...] = ()
-    if held is not None and alive:
+    if held is not None and alive and not _expired(held, at):
         again = {item.code for item in items}
         kept = tuple(item for item in held.items if item.code not in again)
+    if terms is None:
+        terms = held.terms if held is not None and kept else Terms()
     return Grant(
         id=held.id if held else new_id,
         unit=unit,
@@ -180,14 +193,21 @@ def renew(
     )
 
 
+def _expired(grant: Grant, at: datetime) -> bool:
+    return grant.terms.valid_until is not None and grant.terms.valid_until <= at
+
+
 def move(grant: Grant, to: GrantState, *, by: str, at: datetime, reason: str | None) -> Grant:
     """Suspend, resume, revoke or give up a grant; a revoked one is renewed only by a new application.
 
     Raises:
         GrantState: that is no step from where it is.
+        ReasonMissing: suspended or revoked without saying why.
     """
     if to not in MOVES[grant.state]:
         raise errors.GrantState("授权当前状态不允许此操作", state=grant.state.value, to=to.value)
+    if to in {GrantState.SUSPENDED, GrantState.REVOKED} and not says(reason):
+        raise errors.ReasonMissing("暂停或撤销授权须说明理由")
     ended = to in {GrantState.REVOKED, GrantState.WITHDRAWN}
     return replace(
         grant,

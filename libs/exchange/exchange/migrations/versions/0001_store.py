@@ -44,8 +44,8 @@ STATEMENTS = [
     create view exchange.batch_heads with (security_barrier = true)
         as select version as resource_version, batch, committed_at from exchange.head
     """,
-    # A staging table per batch: typed like the resource's table, without its keys; unlogged, because a crash means
-    # that the batch is staged again.
+    # A staging table per batch, made and dropped inside the loader's transaction: typed like the resource's table,
+    # without its keys; unlogged, because a crash means that the batch is staged again.
     """
     create function exchange.open_stage(p_version text, p_batch uuid) returns text
     language plpgsql security definer set search_path = pg_catalog as $$
@@ -61,13 +61,6 @@ STATEMENTS = [
                        stage, listed, r.schema_name, r.table_name);
         execute format('grant insert, select on staging.%I to loader', stage);
         return stage;
-    end $$
-    """,
-    """
-    create function exchange.drop_stage(p_batch uuid) returns void
-    language plpgsql security definer set search_path = pg_catalog as $$
-    begin
-        execute format('drop table if exists staging.%I', 'b_' || replace(p_batch::text, '-', ''));
     end $$
     """,
     # The merge: the resource's row is locked, so that batches of one resource come one after the other; a batch that
@@ -100,9 +93,9 @@ STATEMENTS = [
         return merged;
     end $$
     """,
-    "revoke all on function exchange.open_stage, exchange.drop_stage, exchange.merge from public",
+    "revoke all on function exchange.open_stage, exchange.merge from public",
     "grant usage on schema exchange, staging to loader",
-    "grant execute on function exchange.open_stage, exchange.drop_stage, exchange.merge to loader",
+    "grant execute on function exchange.open_stage, exchange.merge to loader",
     "grant select on exchange.resource, exchange.batch to loader",
     "grant usage on schema exchange to gateway_reader",
     "grant select on exchange.batch_heads to gateway_reader",
