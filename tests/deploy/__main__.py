@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from stack.errors import StackError
 from tests.deploy import compose, dependencies, hardening, images, kustomize, programs, references, schemas
 from tests.deploy.cluster import Cluster
 from tests.deploy.findings import Result
@@ -133,7 +134,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.deploy", description=__doc__)
     parser.add_argument("--own-kustomize", action="store_true", help="render with our own kustomize, kubectl or not")
     options = parser.parse_args(arguments)
-    command = kustomize.renderer(os.environ, own=options.own_kustomize)
+    try:
+        command = kustomize.renderer(os.environ, own=options.own_kustomize)
+    except (kustomize.NotRendered, StackError) as error:
+        sys.stdout.write(f"✗ nothing could be rendered: {error}\n")
+        return 1
     sys.stdout.write(f"… rendering with {' '.join(command)}\n")
     results = run(command)
     for result in results:

@@ -109,6 +109,14 @@ def reference_faults(compose: Compose, secrets: Mapping[str, frozenset[str]]) ->
         service = images.service_of(body["image"])
         if service and body.get("build", {}).get("args", {}).get("SERVICE") != service:
             yield f"{where}: the image {body['image']} is not built with SERVICE={service}"
+    awaited = {
+        needed
+        for body in compose.services.values()
+        for needed, how in body.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    jobs = {name for name, body in compose.services.items() if body.get("restart") == "no"}
+    yield from (f"service {n}: nobody waits for its end, so `up --wait` would fail" for n in sorted(jobs - awaited))
     used = {n for body in compose.services.values() for n in body.get("networks", ())}
     yield from (f"network {n}: nobody uses it" for n in sorted(set(compose.body.get("networks", {})) - used))
 

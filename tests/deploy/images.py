@@ -45,7 +45,11 @@ def dockerfile(root: Path, services: frozenset[str]) -> Result:
     faults = [f"there is no package for SERVICE={s}" for s in sorted(services) if not member(root, s).is_dir()]
     users = re.findall(r"^USER (.+)$", text, re.MULTILINE)
     if not users or not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*)?", users[-1]):
-        faults.append("the last USER is no number other than 0: Kubernetes could not tell that it is not root")
+        faults.append("the last USER is no number other than 0")
     faults += [f"there is no {word}" for word in ("HEALTHCHECK", "ENTRYPOINT", "CMD") if f"\n{word} " not in text]
-    faults += [f"{name} is copied" for name in re.findall(r"^COPY \. ", text, re.MULTILINE)]
+    let_through = {
+        line[1:] for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"
+    }
+    copied = [name for words in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for name in words.split()]
+    faults += [f"{name} is copied and kept out by .dockerignore" for name in copied if name not in let_through]
     return Result.of("Dockerfile", len(services), faults)

@@ -20,7 +20,7 @@ from stack.cache import GIB, cache_folder, locked, require_free
 from stack.fetch.minio import build_environment
 from stack.progress import say, step
 
-KUSTOMIZE_VERSION: Final = "v5.8.3"
+KUSTOMIZE_VERSION: Final = "v5.8.1"
 """Go's checksum database vouches for its content."""
 MODULE: Final = f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE_VERSION}"
 OLDEST: Final = (5, 0)

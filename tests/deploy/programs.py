@@ -109,20 +109,17 @@ class Container:
     health: frozenset[int] = field(default_factory=frozenset)
     """The ports that are asked for its health."""
 
-    def port(self) -> int:
-        """Where its health is, by its settings."""
+    def port(self) -> str | None:
+        """Where its health is, by its settings; None where they do not say."""
         name = HEALTH_PORTS.get((self.service, self.command), "port")
         prefix = self.service.replace("-", "_").upper()
-        return int(self.env[f"{prefix}_{name}".upper()])
+        return self.env.get(f"{prefix}_{name}".upper())
 
 
 def exists(container: Container) -> bool:
     """Whether the image has such a command."""
-    try:
-        settings_of(container.service, container.command)
-    except KeyError:
-        return False
-    return True
+    program = (container.service, container.command)
+    return program in CLASSES or program in WITHOUT_SETTINGS
 
 
 def unknown_variables(container: Container) -> Iterator[str]:
@@ -158,5 +155,6 @@ def refused_values(container: Container) -> Iterator[str]:
 
 def misplaced_health(container: Container) -> Iterator[str]:
     """Health that is asked elsewhere than where the program answers."""
-    for asked in sorted(container.health - {container.port()}):
-        yield f"{container.where}: health is asked at port {asked} and answered at {container.port()}"
+    for asked in sorted(container.health):
+        if str(asked) != container.port():
+            yield f"{container.where}: health is asked at port {asked} and answered at {container.port()}"

@@ -1,4 +1,4 @@
-"""FAULT-21: a consumer told to stop inside a handler that outlasts the grace: the record comes again, once in effect."""
+"""FAULT-21: a consumer told to stop in a handler that outlasts the grace: the record comes again, once in effect."""
 
 from demo.accounts import ADMINISTRATOR
 from shuqiao import Session

@@ -20,7 +20,7 @@ from gateway.service import Freshness, Gateway, Reply
 from gateway.store import Reader, Recorder
 from tests.support.gateway_world import EVIDENCE, World
 
-HERE = "198.51.100.7"
+HERE = "203.0.113.7"
 """Where calls come from unless a test says otherwise."""
 
 

@@ -48,9 +48,9 @@ class Probe:
     def dead_letters(self) -> str:
         return bus.dead_letter_topic(self.reader)
 
-    def make_topic(self) -> None:
-        policy = "compact" if self.event.nature is Nature.STATE else "delete"
-        config = {"cleanup.policy": policy, "max.message.bytes": str(2 * base.MAX_BYTES)}
+    def make_topic(self, policy: str | None = None) -> None:
+        usual = "compact" if self.event.nature is Nature.STATE else "delete"
+        config = {"cleanup.policy": policy or usual, "max.message.bytes": str(2 * base.MAX_BYTES)}
         plan = TopicPlan(name=self.topic, partitions=self.event.partitions, config=config)
         topics._topics(admin_client(self.installation), [plan], 1)
 

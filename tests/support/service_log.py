@@ -20,6 +20,8 @@ _LIBRARIES = ("aiokafka", "faststream", "httpx2", "httpcore2", "alembic", "async
 @dataclass(frozen=True, slots=True)
 class ServiceLog:
     raw: io.BytesIO
+    stream: io.TextIOWrapper
+    """Held, so that nobody who configures the log anew closes what was written."""
 
     @property
     def text(self) -> str:
@@ -46,7 +48,7 @@ def service_log(level: str = "DEBUG") -> Iterator[ServiceLog]:
         patch.setattr(sys, "stdout", stream)
         log.configure("probe", level)
     try:
-        yield ServiceLog(raw)
+        yield ServiceLog(raw, stream)
     finally:
         root.handlers[:], root.level, access.disabled = held
         for name, before in levels.items():

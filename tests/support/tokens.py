@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +18,12 @@ from tests.support.installation import Installation
 
 def signing_key(installation: Installation) -> OKPKey:
     """The installation's key with the id that the register gives it."""
-    key = OKPKey.import_key(json.loads(installation.secrets.signing_key))
+    return _named(installation.secrets.signing_key)
+
+
+@cache
+def _named(signing_key_json: str) -> OKPKey:
+    key = OKPKey.import_key(json.loads(signing_key_json))
     return OKPKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint(), "use": "sig"})
 
 
@@ -27,7 +34,13 @@ def trust(app: FastAPI, installation: Installation) -> None:
 
 
 def mint(
-    installation: Installation, *, account: str, unit: str, roles: frozenset[Role], audience: str, **claims: Any
+    installation: Installation,
+    *,
+    account: str,
+    unit: str,
+    roles: frozenset[Role],
+    audience: str,
+    claims: Mapping[str, Any] | None = None,
 ) -> str:
     """A token of this account for one service, good for ten minutes from now; `claims` replaces what it says."""
     key = signing_key(installation)
@@ -42,7 +55,7 @@ def mint(
         "exp": issued + MAX_LIFETIME,
         "jti": str(uuid4()),
     }
-    return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, said | claims, key, algorithms=[ALGORITHM])
+    return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, said | dict(claims or {}), key, algorithms=[ALGORITHM])
 
 
 def claims_of(installation: Installation, token: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ where it came from. The inbox makes a replay harmless where the event had its ef
 """
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
 _READ_TIMEOUT_MS = 3000
+_START_TIMEOUT = 20.0
+_IDLE_ROUNDS = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,12 @@ class DeadLetter:
     """Bytes of a value that is larger than any event can be, and stayed at its origin."""
 
 
-async def read_all(kafka: bus.Kafka, service: str) -> AsyncIterator[DeadLetter]:
-    """Every dead letter of the service, oldest first per partition; one that was parked twice comes once."""
+async def read_all(kafka: bus.Kafka, service: str) -> AsyncGenerator[DeadLetter, None]:
+    """Every dead letter of the service, oldest first per partition; one that was parked twice comes once.
+
+    Raises:
+        TimeoutError: the broker stopped answering before the end.
+    """
     consumer = AIOKafkaConsumer(
         bus.dead_letter_topic(service),
         **kafka.client_options(),
@@ -52,12 +59,17 @@ async def read_all(kafka: bus.Kafka, service: str) -> AsyncIterator[DeadLetter]:
     )
     seen: set[str] = set()
     try:
-        await asyncio.wait_for(consumer.start(), 20)
+        await asyncio.wait_for(consumer.start(), _START_TIMEOUT)
         ends = {tp: end for tp, end in (await consumer.end_offsets(list(consumer.assignment()))).items() if end > 0}
         begins = await consumer.beginning_offsets(list(ends))
         waiting = {tp for tp, end in ends.items() if begins[tp] < end}
+        idle = 0
         while waiting:
-            for tp, records in (await consumer.getmany(timeout_ms=_READ_TIMEOUT_MS)).items():
+            batch = await consumer.getmany(timeout_ms=_READ_TIMEOUT_MS)
+            idle = 0 if batch else idle + 1
+            if idle >= _IDLE_ROUNDS:
+                raise TimeoutError("the broker does not answer any more")
+            for tp, records in batch.items():
                 for record in records:
                     letter = _letter(record)
                     if letter.origin not in seen:
@@ -92,9 +104,10 @@ async def find(kafka: bus.Kafka, service: str, origin: str) -> DeadLetter:
     Raises:
         NotFound: there is none.
     """
-    async for letter in read_all(kafka, service):
-        if letter.origin == origin:
-            return letter
+    async with contextlib.aclosing(read_all(kafka, service)) as letters:
+        async for letter in letters:
+            if letter.origin == origin:
+                return letter
     raise NotFound(f"没有来自 {origin} 的死信")
 
 

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from common import bus, clock, deadletters, http, log, migrations
 from common.auth import Verifier
 from common.db import Db
+from common.errors import Refusal
 from common.health import Check, Health
 from common.outbox import Relay
 from common.settings import MigrationSettings, ServiceSettings, read_or_exit
@@ -31,6 +32,7 @@ from common.state import StateReader
 _BROKER_PAUSE: Final = 1.0
 _BROKER_PAUSE_LAST: Final = 15.0
 _STOP_TIMEOUT: Final = 12.0
+_UNORDERED: Final = frozenset({"channels", "operations", "messages", "schemas"})
 _log = log.get(__name__)
 
 
@@ -190,7 +192,12 @@ def asyncapi(parts: Parts, service: Service) -> str:
     document = AsyncAPI(
         parts.broker, title=service.name, version="1", schema_version="3.0.0", description=service.about
     )
-    return yaml.safe_dump(document.to_specification().to_jsonable(), allow_unicode=True, sort_keys=False, width=120)
+    written = document.to_specification().to_jsonable()
+    # The framework keeps what was declared in sets: without an order of ours each run would write another document.
+    for section in (written, written["components"]):
+        for name, members in section.items():
+            section[name] = dict(sorted(members.items())) if name in _UNORDERED else members
+    return yaml.safe_dump(written, allow_unicode=True, sort_keys=False, width=120)
 
 
 def openapi(service: Service) -> str:
@@ -238,7 +245,7 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
         case _:
             if options.action != "list" and options.origin is None:
                 dead.error(f"{options.action} needs the ORIGIN of a dead letter")
-            log.configure(service.name, "WARNING")
+            log.configure(service.name, "WARNING", stream=sys.stderr)
             return asyncio.run(_dead_letters(service.build(read_or_exit(service.settings)), options))
     return 0
 
@@ -259,6 +266,8 @@ async def _dead_letters(parts: Parts, options: argparse.Namespace) -> int:
             for name, value in letter.headers.items():
                 say(f"header    {name}: {value}\n")
             size = "none" if letter.value is None else f"{len(letter.value)} bytes (--value shows them)"
+            if letter.omitted is not None:
+                size = f"{letter.omitted} bytes, too large for any event; they lie at the origin"
             say(f"value     {letter.value!r}\n" if options.value else f"value     {size}\n")
             return 0
         if parts.routes is None:
@@ -266,6 +275,15 @@ async def _dead_letters(parts: Parts, options: argparse.Namespace) -> int:
             return 1
         await deadletters.replay(letter, parts.routes, parts.db, options.by)
         say(f"replayed {letter.origin}\n")
+    except Refusal as refusal:
+        # The reason as a dead letter names it, and the sentence for people; nothing was noted.
+        sys.stderr.write(f"{bus.reason_of(refusal)}: {refusal.message}\n")
+        return 1
+    except Exception as error:
+        if not bus.unwell(error):
+            raise
+        sys.stderr.write(f"not now, something is away: {type(error).__name__}\n")
+        return 1
     finally:
         await parts.db.close()
     return 0

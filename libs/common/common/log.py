@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -85,8 +85,11 @@ def _last_frames(exc_info: tuple[type[BaseException], BaseException, TracebackTy
     return "".join(traceback.format_exception(*exc_info, limit=-_FRAMES))
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Send structlog and the standard library's records to standard output as JSON lines."""
+def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's records to standard output as JSON lines.
+
+    A command whose own output stands there names another `stream`.
+    """
 
     def named(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["service"] = service
@@ -106,7 +109,7 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -1,7 +1,7 @@
 """The trail as values: what is kept of an event, and the thread from a call back to the file and the article."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -113,9 +113,6 @@ class Search:
         return any(value is not None for value in named)
 
 
-LONGEST_SEARCH: Final = timedelta(days=400)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A call's record with the worker that numbered it."""
@@ -148,6 +145,7 @@ class Thread:
             "grant": (record.grant, self.grant),
             "application": (record.application, self.application),
             "decision": (record.application, self.decision),
+            "entry": (record.entry, self.entry),
         }
         found = [name for name, (named, held) in asked.items() if named is not None and held is None]
         if len(self.batches) < len(record.batches):

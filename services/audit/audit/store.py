@@ -126,13 +126,18 @@ async def add_gap(tx: AsyncSession, reached: Progress, first: int, last: int) ->
 
 
 async def gaps(tx: AsyncSession) -> list[dict[str, Any]]:
-    """Numbers that were missing when a later group came and that have not come since."""
-    late = sa.exists().where(
-        call.c.worker == gap.c.worker,
-        call.c.start == gap.c.start,
-        call.c.number == gap.c.first,
+    """Numbers that were missing when a later group came and that have not all come since."""
+    come = (
+        sa.select(sa.func.count(sa.distinct(call.c.number)))
+        .where(
+            call.c.worker == gap.c.worker,
+            call.c.start == gap.c.start,
+            call.c.number.between(gap.c.first, gap.c.last),
+        )
+        .scalar_subquery()
     )
-    rows = await tx.execute(sa.select(gap).where(~late).order_by(gap.c.found_at))
+    query = sa.select(gap).where(come < gap.c.last - gap.c.first + 1)
+    rows = await tx.execute(query.order_by(gap.c.found_at, gap.c.worker, gap.c.start, gap.c.first))
     return [dict(row._mapping) for row in rows]  # noqa: SLF001  SQLAlchemy's name for a row as a mapping
 
 

@@ -16,7 +16,10 @@ from ingest_files.service import Desk
 
 class UploadIn(In):
     entry: EntryCode
-    name: Annotated[str, Field(min_length=1, max_length=400, description="文件名：资源名称-时间戳.xls")]
+    # Whatever else is wrong with a name is found when the file is judged; this character no database can hold.
+    name: Annotated[
+        str, Field(min_length=1, max_length=400, pattern=r"^[^\x00]*$", description="文件名：资源名称-时间戳.xls")
+    ]
     size: Annotated[int, Field(ge=1, description="字节数")]
 
 

@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from common import clock, db, host
+from common import db, host
+from common.clock import Clock, now
 from ingest_files import api, stream
 from ingest_files.blobs import Blobs
 from ingest_files.service import NAME, Desk
@@ -13,8 +14,8 @@ from ingest_files.store import ExchangeStore
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
 
 
-def build(settings: IngestSettings) -> host.Parts:
-    """Nothing is connected yet."""
+def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
+    """Nothing is connected yet. A test gives its own clock."""
     database = db.connect(settings.database_url, application=NAME)
     blobs = Blobs(
         endpoint=settings.s3_endpoint,
@@ -24,7 +25,7 @@ def build(settings: IngestSettings) -> host.Parts:
         secret_key=settings.s3_secret_key.get_secret_value(),
     )
     store = ExchangeStore(db.plain_url(settings.keeper_url), db.plain_url(settings.loader_url))
-    desk = Desk(clock=clock.now, db=database, blobs=blobs, exchange=store)
+    desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store)
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common import inbox, log, outbox
@@ -26,14 +25,15 @@ from common.events import (
 from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
-from exchange.loading import Clash
+from exchange.loading import Clash, Loaded
 from ingest_files import errors, store
 from ingest_files.blobs import Blobs, Content, Posting
 from ingest_files.domain import judgement, uploads
 from ingest_files.domain.judgement import Bad, Good
 from ingest_files.domain.uploads import Entry, Upload
 from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
-from sheets.errors import Unreadable
+from sheets.cells import Workbook
+from sheets.errors import Reason, Unreadable
 from sheets.limits import STRICT
 from sheets.names import display_name
 from sheets.reading import read_async
@@ -94,14 +94,15 @@ async def complete(tx: AsyncSession, upload_id: UUID, caller: Caller, desk: Desk
     """The provider says that the file is posted: it is pinned by its version, and its turn will come.
 
     Raises:
-        NotUploaded: the object store has no such object.
         UploadState: it was completed before.
+        NotUploaded: the object store has no such object.
     """
+    caller.need(Role.COMPILER, Role.PUBLISHER)
     held = await _own(tx, upload_id, caller, lock=True)
+    uploads.check_awaited(held)
     found = await desk.blobs.find(held.bucket, held.object_key)
-    if held.state is uploads.State.AWAITED and found is None:
+    if found is None:
         raise errors.NotUploaded("对象存储中还没有这个文件，请先上传")
-    assert found is not None
     done = uploads.receive(held, version=found.version, size=found.size, at=desk.clock())
     await store.save_upload(tx, done)
     await outbox.put(tx, uploads.received_event(done))
@@ -146,6 +147,11 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         code_sets = await store.code_sets(tx, entry.items) if entry else {}
     if entry is None:
         raise Unwell(f"entry {event.entry}")
+    loaded = await desk.exchange.find(held.id)
+    if loaded is not None:
+        # Something came between the rows and their result. They are what was read then, and nothing is judged anew.
+        await _finish(loaded, held, meta, desk)
+        return
     try:
         content = await desk.blobs.get(event.bucket, event.object_key, event.object_version, most=MAX_BYTES)
     except (errors.ObjectGone, errors.FileTooLarge) as refused:
@@ -165,10 +171,30 @@ async def _judge(
     content: Content, held: Upload, entry: Entry, code_sets: dict[tuple[str, int], frozenset[str]]
 ) -> Good | Bad:
     try:
-        workbook = await read_async(content.data)
+        workbook = await _read(content.data)
     except Unreadable as refused:
         return judgement.unreadable(refused.reason.value, str(refused))
     return judgement.judge(workbook, held.name, entry, code_sets)
+
+
+async def _read(data: bytes) -> Workbook:
+    """The workbook in these bytes. A child that died over them gets a second chance; more would not help.
+
+    Raises:
+        Unreadable: it is refused.
+        Unwell: no child could be started, which is no fault of the file.
+    """
+    try:
+        return await read_async(data)
+    except Unreadable as refused:
+        if not refused.is_childs_death:
+            raise
+    try:
+        return await read_async(data)
+    except Unreadable as refused:
+        if refused.reason is Reason.CHILD_NOT_STARTED:
+            raise Unwell("spreadsheet reader") from refused
+        raise
 
 
 async def _load(good: Good, content: Content, held: Upload, entry: Entry, meta: Meta, desk: Desk) -> Bad | None:
@@ -182,23 +208,22 @@ async def _load(good: Good, content: Content, held: Upload, entry: Entry, meta: 
         )
     except Clash as clash:
         return Bad(judgement.QUALITY, clash.message)
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
-        raise Unwell("exchange store") from error
+    await _finish(loaded, held, meta, desk)
+    return None
+
+
+async def _finish(loaded: Loaded, held: Upload, meta: Meta, desk: Desk) -> None:
+    """The result of a file whose rows are in the store."""
     async with desk.db.begin() as tx:
         if not await inbox.first_time(tx, NAME, meta):
-            return None
+            return
         await store.upload(tx, held.id, lock=True)
         done = uploads.load(
-            held,
-            resource_version=entry.resource_version,
-            sha256=content.sha256,
-            rows=loaded.rows,
-            at=desk.clock(),
+            held, resource_version=loaded.version, sha256=loaded.sha256, rows=loaded.rows, at=desk.clock()
         )
         await store.save_upload(tx, done)
         await outbox.put(tx, uploads.loaded_event(done, display_name(held.name), loaded.committed_at))
-    _log.info("ingest.loaded", upload=str(held.id), resource=entry.resource_version, rows=loaded.rows)
-    return None
+    _log.info("ingest.loaded", upload=str(held.id), resource=loaded.version, rows=loaded.rows)
 
 
 async def _reject(bad: Bad, content: Content, held: Upload, meta: Meta, desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Rows of this service, and its two doors to the exchange store: one that makes tables, one that loads."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -212,6 +213,18 @@ async def loaded_before(tx: AsyncSession, resource_version: str, sha256: str, bu
 
 
 _FINDINGS_AT_ONCE: Final = 2000
+# SQLSTATE classes and codes of a store that is away or busy rather than of rows that are wrong.
+_AWAY: Final = ("08", "53", "57", "58")
+_BUSY: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same again may work."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = str(error.sqlstate or "")
+        return state.startswith(_AWAY) or state in _BUSY
+    # A value that cannot be written is an InterfaceError of asyncpg too, and never passes.
+    return not isinstance(error, asyncpg.DataError)
 
 
 async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Sequence[Finding]) -> None:
@@ -244,11 +257,13 @@ class ExchangeStore:
 
     async def make(self, resource: Resource) -> None:
         """Make the table and view of a resource version, if they are missing."""
-        connection = await self._connect(self._keeper_url, "keeper")
-        try:
+        async with self._opened(self._keeper_url, "keeper") as connection:
             await making.make(connection, resource)
-        finally:
-            await connection.close(timeout=2)
+
+    async def find(self, batch: UUID) -> Loaded | None:
+        """A batch that was loaded, if it was."""
+        async with self._opened(self._loader_url, "loader") as connection:
+            return await loading.find(connection, batch)
 
     async def load(
         self,
@@ -259,14 +274,30 @@ class ExchangeStore:
         columns: Sequence[str],
         rows: Iterable[tuple[int, tuple[Value | None, ...]]],
     ) -> Loaded:
-        """Load a batch in the place of all rows; the same batch again changes nothing."""
-        connection = await self._connect(self._loader_url, "loader")
-        try:
+        """Load a batch in the place of all rows; the same batch again changes nothing.
+
+        Raises:
+            Clash: two rows have the same key, or a unique item repeats; nothing was changed.
+        """
+        async with self._opened(self._loader_url, "loader") as connection:
             return await loading.replace(
                 connection, version=version, batch=batch, sha256=sha256, columns=columns, rows=rows
             )
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for one piece of work; a store that is away, or goes away meanwhile, is Unwell."""
+        connection = await self._connect(url, name)
+        try:
+            yield connection
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if _passes(error):
+                raise Unwell("exchange store") from error
+            raise
         finally:
-            await connection.close(timeout=2)
+            # The work is done or lost by now; a store that does not say goodbye changes neither.
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=2)
 
     async def _connect(self, url: str, name: str) -> asyncpg.Connection:
         try:

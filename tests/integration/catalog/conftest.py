@@ -1,4 +1,4 @@
-"""The catalogue on a fresh database, with units that it has been told of."""
+"""The catalogue on a database of its own, emptied for each test, with units that it has been told of."""
 
 import pytest
 
@@ -8,10 +8,17 @@ from tests.support.registry_values import unit_changed
 from tests.support.running import running
 
 
+@pytest.fixture(scope="session")
+async def running_catalog(installation):
+    with installation.fresh("catalog") as database:
+        async with running("catalog", app.build, CatalogSettings, database) as made:
+            yield made
+
+
 @pytest.fixture
-async def catalog(fresh):
+async def catalog(running_catalog):
     """区民政局 with three keepers, 区教育局, 区大数据中心, and 区公安分局 whose catalogue one person keeps."""
-    async with running("catalog", app.build, CatalogSettings, fresh("catalog")) as made:
-        for code, keepers in (("mzj", 3), ("jyj", 2), ("dsjzx", 2), ("gaj", 1)):
-            await made.hear(unit_changed(code, catalog_keepers=keepers))
-        yield made
+    await running_catalog.begin_anew()
+    for code, keepers in (("mzj", 3), ("jyj", 2), ("dsjzx", 2), ("gaj", 1)):
+        await running_catalog.hear(unit_changed(code, catalog_keepers=keepers))
+    return running_catalog

@@ -108,4 +108,4 @@ async def test_no_request_makes_the_catalogue_fail(catalog, unit):
         "POST /code-sets": code_set,
     }
     live = {"entries.code": [entry, draft], "services.code": ["streets", "hidden"]}
-    await none_is_our_fault(catalog, Given(("mzj", "jyj", "nobody"), live, bodies), examples=400)
+    await none_is_our_fault(catalog, Given(("mzj", "jyj", "nobody"), live, bodies), examples=150)

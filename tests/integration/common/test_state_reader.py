@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
+from confluent_kafka import TopicPartition
 
 from common import bus, clock, db, deadletters, delivery, state
 from common.errors import Conflict
@@ -133,8 +134,7 @@ async def test_a_topic_whose_records_are_all_gone_is_caught_up_with(states):
 
 
 async def _delete_all(probe):
-    from confluent_kafka import TopicPartition
-
+    probe.make_topic(policy="delete")  # a compacted topic refuses it
     client = admin_client(probe.installation)
     places = [TopicPartition(probe.topic, number, -1) for number in range(probe.event.partitions)]
     await asyncio.to_thread(lambda: [future.result(10) for future in client.delete_records(places).values()])

@@ -1,7 +1,6 @@
 """One exchange store with streets in it and one outbox for this folder; a gateway of its own for each test."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
 
 import pytest
 
@@ -10,20 +9,7 @@ from tests.support.exchange_store import Store
 from tests.support.gateway_door import Door, opened
 from tests.support.gateway_world import World
 from tests.support.installation import Fresh, Installation
-from tests.support.items import codes, day, key, text
-
-STREETS = (
-    key(text("street_code", 9)),
-    text("street_name", 40),
-    codes(text("area_code", 6)),
-    day("updated"),
-)
-ROWS = [
-    ("310104003", "天平路街道", "310104", date(2023, 6, 30)),
-    ("310105001", "华阳路街道", "310105", date(2023, 6, 30)),
-    ("310105002", "江苏路街道", "310105", date(2023, 6, 29)),
-    ("310105102", "新泾镇", "310105", None),
-]
+from tests.support.streets import ROWS, STREETS
 
 
 @pytest.fixture(scope="session")

@@ -62,14 +62,19 @@ class Upload:
     done_at: datetime | None = None
 
 
+def check_awaited(upload: Upload) -> None:
+    """Raises UploadState if it was received before."""
+    if upload.state is not State.AWAITED:
+        raise errors.UploadState("文件已提交，不能重复提交", state=upload.state.value)
+
+
 def receive(upload: Upload, *, version: str, size: int, at: datetime) -> Upload:
     """The object is there, pinned by its version.
 
     Raises:
         UploadState: it was received before.
     """
-    if upload.state is not State.AWAITED:
-        raise errors.UploadState("文件已提交，不能重复提交", state=upload.state.value)
+    check_awaited(upload)
     return replace(upload, state=State.RECEIVED, object_version=version, size=size, received_at=at)
 
 

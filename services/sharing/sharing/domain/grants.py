@@ -126,14 +126,14 @@ def check_terms(terms: Terms, items: Mapping[str, Item], at: datetime) -> None:
     Raises:
         BadTerms: an address, a header, an item of a row filter or the validity cannot be.
     """
-    for address in terms.source_addresses:
+    # What came in is not repeated: an address by its place, the headers by those that there are.
+    for place, address in enumerate(terms.source_addresses, 1):
         try:
             ipaddress.ip_network(address)
         except ValueError:
-            raise errors.BadTerms("来源地址须为 CIDR 网段", address=address) from None
-    unknown = sorted(set(terms.required_headers) - set(HEADERS))
-    if unknown:
-        raise errors.BadTerms("要求的请求头只能是规定的几个", headers=unknown)
+            raise errors.BadTerms("来源地址须为 CIDR 网段", place=place) from None
+    if not set(terms.required_headers) <= set(HEADERS):
+        raise errors.BadTerms("要求的请求头只能是规定的几个", known=list(HEADERS))
     for condition in terms.row_filter:
         if condition.item not in items:
             raise errors.BadTerms("行过滤的信息项不存在", item=condition.item)

@@ -42,12 +42,17 @@ INDEXES = (
 )
 # Records whose time is outside of the months that exist are kept all the same.
 REST = "create table call_other partition of call default"
-# Months are those of Asia/Shanghai. Runs with the owner's rights: the service itself can make no table.
+# Months are those of Asia/Shanghai. Runs with the owner's rights: the service itself can make no table. Records that
+# were kept beside the months move into theirs when it is made. What the service may not do with the trail as a whole
+# it may not do with a month of it either.
 PARTITIONS = """
 create function make_call_partitions(p_months int) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     month timestamp;
+    name text;
+    since timestamptz;
+    until timestamptz;
 begin
     if p_months not between 1 and 12 then
         raise exception 'between 1 and 12 months';
@@ -55,10 +60,16 @@ begin
     perform pg_advisory_xact_lock(1397248338);
     for n in 0 .. p_months - 1 loop
         month := date_trunc('month', now() at time zone 'Asia/Shanghai') + make_interval(months => n);
-        execute format('create table if not exists %I partition of call for values from (%L) to (%L)',
-                       'call_' || to_char(month, 'YYYYMM'),
-                       month at time zone 'Asia/Shanghai',
-                       (month + interval '1 month') at time zone 'Asia/Shanghai');
+        name := 'call_' || to_char(month, 'YYYYMM');
+        since := month at time zone 'Asia/Shanghai';
+        until := (month + interval '1 month') at time zone 'Asia/Shanghai';
+        continue when to_regclass('public.' || quote_ident(name)) is not null;
+        lock table call_other in access exclusive mode;
+        execute format('create table %I (like call including defaults including constraints)', name);
+        execute format('with moved as (delete from call_other where received_at >= %L and received_at < %L returning *)'
+                       ' insert into %I select * from moved', since, until, name);
+        execute format('alter table call attach partition %I for values from (%L) to (%L)', name, since, until);
+        execute format('revoke update, delete, truncate on %I from audit_app', name);
     end loop;
 end $$
 """
