@@ -98,11 +98,12 @@ system: $(VENV)/.dev ## System tests: the whole exchange, one story each
 
 .PHONY: test
 test: lint deploy-check ## Everything that CI runs
+	@$(BIN)/python -m stack fetch
 	@$(BIN)/pytest -q -m "not slow" tests
 
 .PHONY: test-fault
 test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can be run yet; lists the others
-	@$(BIN)/pytest -q tests/fault tests/system -m "slow or not slow"
+	@$(BIN)/python -m stack fetch
 	@$(BIN)/python -m tests.fault.matrix
 
 .PHONY: bench

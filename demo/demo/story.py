@@ -7,14 +7,17 @@ repeated against one exchange.
 import hashlib
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from common import clock
 from demo import data
 from demo.accounts import ADMINISTRATOR, Demonstration
 from demo.cast import Cast, refused_by
 from demo.data import Sheet
 from demo.playing import Evidence, Step, StepFailed, expect, until
+from policy import DecisionBasis
 from shuqiao import Answer, Gateway, Profile, files
 
 GRANTED_STREETS: Final = ["street_code", "street_name"]
@@ -386,7 +389,7 @@ class Story:
         expect(batch["batch"] == self._uploads["assistance"]["id"], "应追溯到批次", batch["batch"])
         expect(batch["file"]["sha256"] == self._digests["assistance"], "应追溯到文件摘要", batch["file"]["sha256"])
         return {
-            "调用": f"{record['call']}（{record['received_at']}）",
+            "调用": f"{record['call']}（{clock.show(datetime.fromisoformat(record['received_at']))}）",
             "授权": f"{grant['grant']} 第{grant['version']}版",
             "申请": found["application"]["application"],
             "决定": f"{decision['decided_by']}，{_cited(decision['basis'])}",
@@ -397,4 +400,4 @@ class Story:
 
 def _cited(basis: dict[str, Any]) -> str:
     past = "（已过有效期，沿用）" if basis["past_term"] else ""
-    return f"{basis['document']}第{basis['article']}条，{basis['edition']}版{past}"
+    return f"{DecisionBasis.of(basis).citation}，{basis['edition']}版{past}"

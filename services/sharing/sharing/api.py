@@ -5,13 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, computed_field
 
 from common.db import Db
 from common.events import Basis, GrantedItem, GrantState, UseMode
 from common.events.parts import EntryCode, ItemCode, ServiceCode
 from common.http import Authenticated, In, Out
-from policy import Statement
+from policy import DecisionBasis, Statement
 from sharing import service
 from sharing.domain.applications import MAX_ITEMS, MAX_SERVICES, Application, Request, State, says
 from sharing.domain.grants import EARLIEST, LATEST, Grant, Terms
@@ -85,13 +85,22 @@ class OpinionOut(Out):
     legal_basis: str | None
 
 
+class BasisOut(Out, Basis):
+    """The rule of a decision, with its place as people cite it."""
+
+    @computed_field(description="文号和条款，如：长府规〔2021〕2号第十七条第一款")  # type: ignore[prop-decorator]
+    @property
+    def citation(self) -> str:
+        return DecisionBasis.of(self.model_dump(exclude={"citation"})).citation
+
+
 class DecisionOut(Out):
     approved: bool
     by: str
     at: datetime
     reason: str | None
     legal_basis: str | None
-    basis: Basis
+    basis: BasisOut
 
 
 class RequestOut(Out):
@@ -118,7 +127,7 @@ class ApplicationOut(Out):
     due_on: date | None
     due_open: str | None
     due_source: str | None
-    basis: Basis | None
+    basis: BasisOut | None
     opinions: list[OpinionOut]
     papers: list[Statement]
     decision: DecisionOut | None
@@ -139,7 +148,7 @@ class ApplicationOut(Out):
             due_on=found.due_on,
             due_open=found.due_open,
             due_source=found.due_source,
-            basis=found.basis,
+            basis=BasisOut.model_validate(found.basis) if found.basis else None,
             opinions=[OpinionOut.model_validate(opinion) for opinion in found.opinions],
             papers=sorted(found.papers),
             decision=DecisionOut.model_validate(found.decision) if found.decision else None,
@@ -158,7 +167,7 @@ class GrantOut(Out):
     service: str
     entry: str
     application: str
-    basis: Basis
+    basis: BasisOut
     items: list[GrantedItem]
     terms: Terms
     valid_from: datetime

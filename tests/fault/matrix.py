@@ -1,0 +1,166 @@
+"""The fault matrix: which tests break which promise, and which rows have no test yet.
+
+`python -m tests.fault.matrix` runs every row that has its parts and lists the others as not yet built. It fails when a
+test fails, and when a row names a test that there is not.
+"""
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+
+_FAULT = "tests/fault"
+_BUS = "tests/integration/common"
+_GATEWAY = "tests/integration/gateway"
+_LOADING = "tests/integration/exchange/test_loading.py"
+_TAKING = "tests/integration/ingest_files/test_taking_files.py"
+
+ALSO: Final = ("tests/system/test_demo_bites.py",)
+"""No row of the matrix, and too long for every run of all tests: each service away, each answer falsified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fault of `reliability.md`, section 4."""
+
+    number: int
+    fault: str
+    tests: tuple[str, ...] = ()
+    partly: str = ""
+    """What of the row is not played yet."""
+
+
+ROWS: Final = (
+    Row(1, "gateway killed before its record is committed"),
+    Row(2, "gateway killed while a provider answers"),
+    Row(3, "gateway killed after its record is committed", (f"{_FAULT}/test_killed_before_publish.py",)),
+    Row(4, "gateway killed while it holds quota"),
+    Row(
+        5,
+        "gateway told to stop under load",
+        (f"{_GATEWAY}/test_evidence.py::TestNumbers::test_what_waits_is_committed_before_the_end",),
+        "connections that are drained",
+    ),
+    Row(
+        6,
+        "the database of the evidence stands still",
+        (f"{_GATEWAY}/test_evidence.py::TestWithoutTheTrail",),
+        "two replicas, 30 s",
+    ),
+    Row(7, "PostgreSQL killed within a group commit"),
+    Row(8, "the disk of the evidence is full"),
+    Row(
+        9,
+        "database sessions ended under load",
+        (f"{_GATEWAY}/test_evidence.py::TestNumbers::test_connections_cut_in_the_middle_lose_no_record_and_no_number",),
+    ),
+    Row(
+        10,
+        "the news of a commit is lost",
+        (f"{_GATEWAY}/test_evidence.py::TestNumbers::test_a_commit_whose_news_was_lost_is_not_committed_again",),
+    ),
+    Row(
+        11,
+        "the pool of connections is used up",
+        (f"{_GATEWAY}/test_store_away.py::test_a_store_that_does_not_answer_in_time_is_503_and_a_full_pool_too",),
+    ),
+    Row(
+        12,
+        "relay killed between the broker's word and its own mark",
+        (f"{_FAULT}/test_killed_before_publish.py", f"{_BUS}/test_relay_trouble.py"),
+    ),
+    Row(13, "two relays of one service", (f"{_BUS}/test_relay_trouble.py",)),
+    Row(14, "a relay stands still and another takes over"),
+    Row(15, "a transaction that stays open", (f"{_BUS}/test_outbox.py",), "the alarm"),
+    Row(16, "Kafka killed three times under load", (f"{_FAULT}/test_broker_killed.py",)),
+    Row(17, "Kafka away under calls", (f"{_FAULT}/test_broker_away.py",), "20 s, not yet three leases of the gateway"),
+    Row(18, "Kafka's disk is full"),
+    Row(19, "Kafka's data are gone"),
+    Row(20, "consumer killed between effect and offset", (f"{_FAULT}/test_killed_before_offset.py",)),
+    Row(
+        21,
+        "consumer told to stop within a handler that outlasts the grace",
+        (f"{_FAULT}/test_stopped_in_handler.py", f"{_BUS}/test_bus_outages.py"),
+    ),
+    Row(22, "a handler that takes longer than the group waits", (f"{_BUS}/test_inbox.py",), "two members of a group"),
+    Row(23, "members of a group come and go"),
+    Row(24, "bad bytes, wrong schemas, tombstones, too large", (f"{_BUS}/test_bus_refusals.py",)),
+    Row(25, "no dead letter can be written", (f"{_BUS}/test_bus_outages.py",)),
+    Row(26, "a replica cut off from its database, then a revocation"),
+    Row(27, "the news of a revocation is lost"),
+    Row(28, "a wrong clock at the gateway"),
+    Row(29, "a clock set back at the audit"),
+    Row(30, "a provider that hangs, drips, resets, floods or redirects"),
+    Row(
+        31, "ingest killed within parsing, loading, or before its result", (_LOADING, _TAKING), "SIGKILL while parsing"
+    ),
+    Row(
+        32,
+        "a child parser that dies, hangs, floods or forks",
+        ("tests/unit/sheets/test_reading.py", f"{_TAKING}::TestNotYet"),
+    ),
+    Row(33, "MinIO killed within an upload"),
+    Row(34, "notifications lost, doubled, out of order"),
+    Row(35, "MinIO stands still", (f"{_TAKING}::TestNotYet",), "30 s under uploads"),
+    Row(36, "sealer killed between signing and storing"),
+    Row(37, "the trail tampered with"),
+    Row(38, "the whole restored to a moment"),
+    Row(39, "a migration while both versions serve"),
+    Row(40, "too few files or too little memory"),
+    Row(41, "servers and services started in any order", (f"{_FAULT}/test_any_order.py",)),
+    Row(42, "Kafka, database and gateway at once, for ten minutes"),
+)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """pytest's word on each test, by its id."""
+
+    by_test: dict[str, str] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.by_test[report.nodeid] = "failed"
+        elif report.when == "call" or report.skipped:
+            self.by_test.setdefault(report.nodeid, report.outcome)
+
+
+def verdict(row: Row, outcomes: dict[str, str]) -> str:
+    """`passed`, `failed`, `no such test` or `not yet built`; a test that was skipped has not passed."""
+    if not row.tests:
+        return "not yet built"
+    told: dict[str, list[str]] = defaultdict(list)
+    for test in row.tests:
+        told[test] = [
+            word for name, word in outcomes.items() if name == test or name.startswith((f"{test}::", f"{test}["))
+        ]
+    if not all(told.values()):
+        return "no such test"
+    return "passed" if all(word == "passed" for words in told.values() for word in words) else "failed"
+
+
+def main() -> int:
+    """Run the rows; the number of the rows that did not hold decides the exit."""
+    outcomes = Outcomes()
+    named = [test for row in ROWS for test in row.tests]
+    chosen = sorted({test for test in (_FAULT, *ALSO, *named) if not test.startswith(f"{_FAULT}/")})
+    # Every test that is named runs, whatever mark keeps it out of the quick runs.
+    code = pytest.main(["-q", "--rootdir", str(ROOT), "-m", "slow or not slow", *chosen], plugins=[outcomes])
+    bad = 0
+    for row in ROWS:
+        word = verdict(row, outcomes.by_test)
+        bad += word in ("failed", "no such test")
+        beside = f"  (not yet: {row.partly})" if row.partly and word == "passed" else ""
+        sys.stdout.write(f"FAULT-{row.number:<3}{word:<14}{row.fault}{beside}\n")
+    built = sum(bool(row.tests) for row in ROWS)
+    sys.stdout.write(f"{built} rows played, {bad} of them did not hold; {len(ROWS) - built} not yet built\n")
+    return 1 if bad or code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
