@@ -67,7 +67,7 @@ clean: ## Wipe data, secrets and logs of `make run`, and build/
 # --- Checks -------------------------------------------------------------------------------------------------------
 .PHONY: fmt
 fmt: $(VENV)/.dev ## Format the code
-	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, mypy --strict, the import contracts, the locked schemas

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -198,6 +198,29 @@ class In(BaseModel):
     """What comes in: unknown fields are refused, so that nothing can be set that is not named."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_is_unicode(cls, given: Any) -> Any:
+        # JSON's escapes can write half a character; nothing that takes text (a hash, a database) takes that.
+        if not _encodable(given):
+            raise ValueError("text that is no Unicode")
+        return given
+
+
+def _encodable(given: Any) -> bool:
+    """Whether every text in what JSON gave is Unicode; however deeply it is nested."""
+    open_ends = [given]
+    while open_ends:
+        match open_ends.pop():
+            case str(text):
+                if any("\ud800" <= character <= "\udfff" for character in text):
+                    return False
+            case dict(members):
+                open_ends += [*members, *members.values()]
+            case list(members):
+                open_ends += members
+    return True
 
 
 class Out(BaseModel):

