@@ -17,7 +17,11 @@ from common.clock import Clock
 from common.events import AccessLogged, CallRecord, base
 from gateway import api
 from gateway.service import Freshness, Gateway, Reply
-from gateway.store import Reader, Recorder
+from gateway.domain.cursors import Seal
+from gateway.store.claims import Claims
+from gateway.store.metering import Meter
+from gateway.store.reading import Reader
+from gateway.store.recording import Recorder
 from tests.support.gateway_world import EVIDENCE, World
 
 HERE = "203.0.113.7"
@@ -114,10 +118,14 @@ async def opened(
     """A worker with a memory that is caught up."""
     reader = Reader(store_url, connections)
     recorder = Recorder(outbox_url, f"w-{uuid4().hex[:12]}")
+    meter, claims = Meter(outbox_url, recorder.worker), Claims(outbox_url)
     gateway = Gateway(
         memory=world.memory,
         reader=reader,
         recorder=recorder,
+        meter=meter,
+        claims=claims,
+        seal=Seal.of(b"-" * 32),
         peppers=(world.pepper,),
         evidence=EVIDENCE,
         clock=given_clock,
@@ -130,9 +138,12 @@ async def opened(
 
     await reader.start()
     recorder.start()
+    meter.start()
     try:
         yield Door(gateway, world, api.calls(gateway, count), admin_url or outbox_url, counted)
     finally:
+        await claims.stop()
+        await meter.stop()
         await recorder.stop()
         await reader.stop()
 

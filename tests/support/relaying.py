@@ -30,8 +30,25 @@ class Outbox:
     admin_url: str
 
 
+class _Noted:
+    """A batch that remembers whose records it holds: one key's."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        self.key = b""
+
+    def append(self, *, timestamp: int | None, key: bytes, value: bytes, headers: Any) -> object | None:
+        assert self.key in (b"", key)
+        self.key = key
+        taken: object | None = self.real.append(timestamp=timestamp, key=key, value=value, headers=headers)
+        return taken
+
+    def close(self) -> None:
+        self.real.close()
+
+
 class Through:
-    """A producer that is asked before and told after each record; everything else is the real one's."""
+    """A producer that is asked before and told after each record or batch; everything else is the real one's."""
 
     def __init__(self, real: Any, *, before: Told | None = None, after: Told | None = None) -> None:
         self._real, self._before, self._after = real, before, after
@@ -41,6 +58,25 @@ class Through:
 
     async def stop(self) -> None:
         await self._real.stop()
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        found: set[int] = await self._real.partitions_for(topic)
+        return found
+
+    def create_batch(self) -> _Noted:
+        return _Noted(self._real.create_batch())
+
+    async def send_batch(self, batch: _Noted, topic: str, *, partition: int) -> Awaitable[object]:
+        if self._before is not None:
+            await self._before(topic, batch.key)
+        delivery = await self._real.send_batch(batch.real, topic, partition=partition)
+        return self._sent(delivery, batch, topic)
+
+    async def _sent(self, delivery: Awaitable[object], batch: _Noted, topic: str) -> object:
+        taken = await delivery
+        if self._after is not None:
+            await self._after(topic, batch.key)
+        return taken
 
     async def send_and_wait(self, topic: str, value: bytes, key: bytes, *, headers: Any) -> object:
         if self._before is not None:

@@ -51,6 +51,8 @@ def create_v1() -> None:
     """For the first migration of a service: the tables as they were in the beginning."""
     for table in (outbox, inbox, dead):
         table.to_metadata(sa.MetaData()).create(op.get_bind())
+    # Not squeezed: it was measured to cost whoever waits for the commit more than all the rest of it.
+    op.execute("alter table outbox alter column payload set storage external")
 
 
 def drop_v1() -> None:

@@ -136,8 +136,10 @@ def statements(resource: Resource) -> list[str]:
     ]
     shown = ", ".join([*(quoted(item.code) for item in resource.items), BATCH, ROW])
     schema = quoted(resource.schema)
+    # Its owner's rights read the table. It hides columns and no rows, so it needs no security barrier, which would keep
+    # conditions that PostgreSQL does not call leakproof (numbers, prefixes) away from the indexes.
     view = (
-        f"create or replace view {resource.qualified_view} with (security_barrier = true)"  # noqa: S608  names made above
+        f"create or replace view {resource.qualified_view}"  # noqa: S608  names made above
         f" as select {shown} from {resource.qualified_table}"
     )
     return [

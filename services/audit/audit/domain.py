@@ -1,11 +1,16 @@
 """The trail as values: what is kept of an event, and the thread from a call back to the file and the article."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import orjson
+
+from common.errors import Undecodable
 from common.events import (
+    AccessLogged,
     BatchIngested,
     BatchRejected,
     CallRecord,
@@ -74,6 +79,77 @@ def keep(event: Event, meta: Meta) -> Kept:
         trace_id=meta.traceparent.split("-")[1] if meta.traceparent and meta.traceparent.count("-") == 3 else None,
         body=event.model_dump(mode="json"),
     )
+
+
+class Line(NamedTuple):
+    """A record of a call as the trail keeps it: by what it is found, and its JSON text."""
+
+    received_at: datetime
+    call: UUID
+    kind: str
+    worker: str
+    start: UUID
+    number: int
+    trace_id: str
+    unit: str | None
+    entry: str | None
+    grant: UUID | None
+    code: str
+    subject: str | None
+    batches: tuple[UUID, ...]
+    record: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group of records of one worker since one start."""
+
+    worker: str
+    start: UUID
+    first: int
+    lines: tuple[Line, ...]
+
+    @classmethod
+    def of(cls, event: AccessLogged) -> "Group":
+        """What was understood of a group."""
+        return cls._of(event, [record.model_dump_json() for record in event.records])
+
+    @classmethod
+    def told(cls, event: AccessLogged, value: bytes) -> "Group":
+        """The group in a value, its records as their writer wrote them: members unknown to us are evidence too.
+
+        Raises:
+            Undecodable: the value is no strict JSON (a number that is none, half a character).
+        """
+        try:
+            written = orjson.loads(value)["records"]
+        except orjson.JSONDecodeError:
+            raise Undecodable("事件内容不符合其结构", reason="schema") from None
+        return cls._of(event, [orjson.dumps(record).decode() for record in written])
+
+    @classmethod
+    def _of(cls, event: AccessLogged, texts: Sequence[str]) -> "Group":
+        worker, start = event.worker, event.start
+        lines = tuple(
+            Line(
+                record.received_at,
+                record.call,
+                record.kind.value,
+                worker,
+                start,
+                record.number,
+                record.trace_id,
+                record.unit,
+                record.entry,
+                record.grant,
+                record.code,
+                record.subject,
+                record.batches,
+                text,
+            )
+            for record, text in zip(event.records, texts, strict=True)
+        )
+        return cls(worker=worker, start=start, first=event.first, lines=lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

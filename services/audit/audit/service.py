@@ -1,14 +1,14 @@
 """What the trail does: keep what happens, and lead from a call back to the file and the article."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audit import domain, errors, store
-from audit.domain import Call, Search, Thread
+from audit.domain import Call, Group, Search, Thread
 from common import log
 from common.events import (
-    AccessLogged,
     BatchIngested,
     CatalogChanged,
     Event,
@@ -29,15 +29,18 @@ async def keep_event(tx: AsyncSession, event: Event, meta: Meta) -> None:
     await store.add_event(tx, domain.keep(event, meta))
 
 
-async def keep_calls(tx: AsyncSession, event: AccessLogged) -> None:
-    """Keep a group of call records, and note the numbers that it shows to be missing."""
-    reached = await store.progress_of(tx, event.worker, event.start)
-    missing = reached.missing_before(event.first)
-    if missing is not None:
-        _log.error("audit.records_missing", worker=event.worker, first=missing[0], last=missing[1])
-        await store.add_gap(tx, reached, *missing)
-    await store.add_calls(tx, event.worker, event.start, event.records)
-    await store.save_progress(tx, reached.after(event.first, len(event.records)))
+async def keep_calls(tx: AsyncSession, groups: Sequence[Group]) -> None:
+    """Keep groups of call records in the order in which they came; numbers that they show to be missing are noted."""
+    reached = await store.progress_of(tx, {(group.worker, group.start) for group in groups})
+    for group in groups:
+        progress = reached[group.worker, group.start]
+        missing = progress.missing_before(group.first)
+        if missing is not None:
+            _log.error("audit.records_missing", worker=group.worker, first=missing[0], last=missing[1])
+            await store.add_gap(tx, progress, *missing)
+        reached[group.worker, group.start] = progress.after(group.first, len(group.lines))
+    await store.add_calls(tx, [line for group in groups for line in group.lines])
+    await store.save_progress(tx, reached.values())
 
 
 def _seen_by(caller: Caller) -> str | None:

@@ -1,47 +1,135 @@
 """The gateway's HTTP edge: raw ASGI, no framework per call; and a second, small one for health and metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common import log, trace
+from common import trace
 from common.health import Health
 from gateway import service
+from gateway.domain import answers, edge
+from gateway.domain.decisions import Format
+from gateway.domain.flood import Flood, Kind
 from gateway.domain.records import Call
 from gateway.domain.requests import MAX_BODY, Headers, headers_of
-from gateway.errors import Transport
+from gateway.errors import Code, Transport, Trouble
 from gateway.service import Gateway, Reply
 
 BODY_WITHIN: Final = 10.0
 """Seconds in which a request's body must have come."""
-_log = log.get(__name__)
+MAX_WORKING: Final = 512
+"""Calls in work at once, unless a setting says otherwise; beyond, calls are answered 503 at once."""
 
 
-def calls(gateway: Gateway, counted: Callable[[Reply, str, float], None]) -> ASGIApp:
-    """The application that answers calls; `counted` is told of each reply, its code and its seconds."""
+Counted = Callable[[Reply, str, float], None]
+"""Told of each reply, its code and its seconds."""
+Timed = Callable[[Call, float], None]
+"""Told of each call as its record has it, and its seconds."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+
+class Calls:
+    """The application that answers calls; only so many at once, and none of a source that floods it with bad keys."""
+
+    def __init__(self, gateway: Gateway, counted: Counted, timed: Timed, flood: Flood, at_most: int) -> None:
+        self._gateway = gateway
+        self._counted = counted
+        self._timed = timed
+        self._flood = flood
+        self._at_most = at_most
+        self._recording: set[asyncio.Task[Reply]] = set()
+        self.working = 0
+        """Calls in work."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         headers = headers_of(scope["headers"])
         came = trace.parse(headers.get(b"traceparent", b"").decode("latin-1")) or trace.fresh()
         peer = scope.get("client")
         call = service.new_call(
-            gateway, method=scope["method"], address=peer[0] if peer else "", trace_id=came.trace_id
+            self._gateway, method=scope["method"], address=peer[0] if peer else "", trace_id=came.trace_id
         )
-        began = asyncio.get_running_loop().time()
-        if scope["method"] == "POST":
-            reply = await _answer(gateway, call, scope, receive, headers)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        if edge.REFUSED in scope:
+            reply = self._refused(call, scope[edge.REFUSED], scope)
+        elif self._flood.shut(call.address, call.received_at):
+            reply = self._tallied(call, 429, "429", Reply(429, None, b""))
+        elif self.working >= self._at_most:
+            reply = self._overloaded(call, scope)
         else:
-            reply = await service.refuse(gateway, call, 405)
-        counted(reply, call.code, asyncio.get_running_loop().time() - began)
+            self.working += 1
+            try:
+                reply = await self._worked(call, scope, receive, headers)
+            finally:
+                self.working -= 1
+        took = clock() - began
+        self._counted(reply, call.code, took)
+        self._timed(call, took)
         await _send(send, reply)
 
-    return app
+    async def _worked(self, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:
+        if scope["method"] == "POST":
+            return await _answer(self._gateway, call, scope, receive, headers)
+        return await service.refuse(self._gateway, call, 405)
+
+    def _refused(self, call: Call, status: int, scope: Scope) -> Reply:
+        """The answer to what the server could not make a request of, or has no room for.
+
+        Its record is handed over and not waited for: whoever sends such things does not get to hold anything here.
+        """
+        if status == 503:
+            return self._overloaded(call, scope)
+        reply = Reply(status, None, b"")
+        if self._gateway.recorder.waiting > self._at_most:
+            # The trail is behind with the records of calls, which do wait for it.
+            return self._tallied(call, status, str(status), reply)
+        task = asyncio.create_task(service.refuse(self._gateway, call, status))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+        call.status, call.code = status, str(status)
+        return _traced(call, reply)
+
+    def _overloaded(self, call: Call, scope: Scope) -> Reply:
+        output = Format.XML if b"format=xml" in scope["query_string"].split(b"&") else Format.JSON
+        body = answers.failure(Code.PLATFORM, output)
+        headers = ((b"x-reason", Trouble.OVERLOAD.value.encode()), (b"retry-after", b"1"))
+        return self._tallied(call, 503, Code.PLATFORM.value, Reply(503, answers.MEDIA[output], body, headers))
+
+    def _tallied(self, call: Call, status: int, code: str, reply: Reply) -> Reply:
+        """A reply that costs no commit: the trail learns of it as one of a count."""
+        call.status, call.code = status, code
+        self._flood.count(call.address, Kind(status, code), call.received_at)
+        return _traced(call, reply)
+
+    async def recorded(self) -> None:
+        """Returns when the records that nobody waited for have been committed, or could not be."""
+        while self._recording:
+            await asyncio.wait(self._recording)
+
+
+def _traced(call: Call, reply: Reply) -> Reply:
+    return Reply(reply.status, reply.media, reply.body, (*reply.headers, (b"x-trace-id", call.trace_id.encode())))
+
+
+def _not_timed(_call: Call, _took: float) -> None:
+    return
+
+
+def calls(
+    gateway: Gateway,
+    counted: Counted,
+    *,
+    timed: Timed = _not_timed,
+    flood: Flood | None = None,
+    at_most: int = MAX_WORKING,
+) -> Calls:
+    """The application that answers at most so many calls at once."""
+    return Calls(gateway, counted, timed, flood or Flood(), at_most)
 
 
 async def _answer(gateway: Gateway, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:
@@ -57,7 +145,7 @@ async def _body(receive: Receive, headers: Headers) -> bytes:
     """The whole body, bounded in size and time.
 
     Raises:
-        Transport: 413 over the limit, 408 if it does not come or the peer goes away.
+        Transport: 413 over the limit, 408 if it does not come or the peer goes away, 400 if it is malformed.
     """
     announced = headers.get(b"content-length")
     if announced is None and b"transfer-encoding" not in headers:
@@ -74,7 +162,7 @@ async def _body(receive: Receive, headers: Headers) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
-                    raise Transport(408)
+                    raise Transport(message.get(edge.FAULT, 408))
                 part = message.get("body", b"")
                 size += len(part)
                 if size > MAX_BODY:
@@ -94,25 +182,50 @@ async def _send(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-def operations(health: Health, metrics: CollectorRegistry) -> ASGIApp:
-    """Health and metrics, on a port of their own that callers do not reach."""
+Page = Callable[[], Awaitable[tuple[int, bytes, bytes]]]
+"""Status, media type and body of a page of operations."""
+Readiness = Callable[[], Awaitable[tuple[bool, Mapping[str, object]]]]
+METRICS_MEDIA: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+def readiness(health: Health) -> Readiness:
+    """Whether one process is ready, and what it needs and wants."""
+
+    async def ask() -> tuple[bool, Mapping[str, object]]:
+        report = await health.report()
+        return report.ready, {"needed": report.needed, "degraded": report.degraded}
+
+    return ask
+
+
+def registry(metrics: CollectorRegistry) -> Callable[[], Awaitable[CollectorRegistry]]:
+    """The numbers of one process."""
+
+    async def ask() -> CollectorRegistry:
+        return metrics
+
+    return ask
+
+
+def operations(
+    ready: Readiness,
+    metrics: Callable[[], Awaitable[CollectorRegistry]],
+    stopping: Callable[[], bool] = lambda: False,
+) -> ASGIApp:
+    """Health and metrics, on a port of their own that callers do not reach; not ready once told to stop."""
 
     async def live() -> tuple[int, bytes, bytes]:
         return 200, b"application/json", b'{"status":"live"}'
 
-    async def ready() -> tuple[int, bytes, bytes]:
-        report = await health.report()
-        body = {"ready": report.ready, "needed": report.needed, "degraded": report.degraded}
-        return (200 if report.ready else 503), b"application/json", orjson.dumps(body)
+    async def is_ready() -> tuple[int, bytes, bytes]:
+        # Asked of nobody: it is to be known at once.
+        told, found = (False, {"stopping": True}) if stopping() else await ready()
+        return (200 if told else 503), b"application/json", orjson.dumps({"ready": told, **found})
 
     async def measured() -> tuple[int, bytes, bytes]:
-        return 200, b"text/plain; version=0.0.4", generate_latest(metrics)
+        return 200, METRICS_MEDIA, generate_latest(await metrics())
 
-    pages: dict[str, Callable[[], Awaitable[tuple[int, bytes, bytes]]]] = {
-        "/health/live": live,
-        "/health/ready": ready,
-        "/metrics": measured,
-    }
+    pages: dict[str, Page] = {"/health/live": live, "/health/ready": is_ready, "/metrics": measured}
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -7,8 +7,7 @@ from typing import Any
 
 import uvloop
 from faststream.kafka import KafkaBroker
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from starlette.types import ASGIApp
+from prometheus_client import CollectorRegistry
 
 from common import bus, clock, db, host
 from common.health import Health
@@ -16,10 +15,15 @@ from common.keys import Pepper
 from common.outbox import Relay
 from common.state import StateReader
 from gateway import api, jobs, stream
+from gateway.domain.cursors import Seal
+from gateway.domain.flood import Flood
 from gateway.domain.memory import STATES, Memory
+from gateway.domain.records import Call
 from gateway.service import Freshness, Gateway, Reply
 from gateway.settings import GatewaySettings, RelaySettings
-from gateway.store import Reader, Recorder
+from gateway.store.claims import Claims
+from gateway.store.metering import Meter
+from gateway.store.reading import Reader
 
 NAME = "gateway"
 ABOUT = "网关：附件3的接口协议。只回应授权的信息项，先留痕后应答。"
@@ -53,12 +57,19 @@ class Worker:
         self._memory = Memory()
         self._state: StateReader = stream.reader(kafka, self._memory, stream.parking(kafka, self._db))
         self._reader = Reader(db.plain_url(settings.store_url), settings.store_connections)
-        self._recorder = Recorder(db.plain_url(settings.database_url), settings.worker)
+        self._flood = Flood()
+        self._recorder = jobs.CountingRecorder(db.plain_url(settings.database_url), settings.worker, self._flood)
+        own = db.plain_url(settings.database_url)
+        self._meter = Meter(own, settings.worker)
+        self._claims = Claims(own)
         self._fresh = Freshness()
         self._gateway = Gateway(
             memory=self._memory,
             reader=self._reader,
             recorder=self._recorder,
+            meter=self._meter,
+            claims=self._claims,
+            seal=Seal.of(settings.evidence_pepper.get_secret_value().encode()),
             peppers=tuple(
                 Pepper(name, secret.get_secret_value().encode()) for name, secret in settings.peppers.items()
             ),
@@ -66,31 +77,38 @@ class Worker:
             clock=clock.now,
             fresh=self._fresh,
         )
-        self._metrics = CollectorRegistry()
+        self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
+        self._measures = jobs.Measures()
+        self._stop = jobs.Stop()
         self._health = Health(needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._caught_up})
 
     async def _caught_up(self) -> None:
         if not self._fresh.caught_up:
             raise ConnectionError
 
-    def _calls(self) -> ASGIApp:
-        count = Counter("gateway_calls", "Calls by status and code", ["status", "code"], registry=self._metrics)
-        seconds = Histogram(
-            "gateway_call_seconds",
-            "Duration of calls in seconds, evidence included",
-            registry=self._metrics,
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
-        )
-        waiting = Gauge("gateway_records_waiting", "Records that wait for their commit", registry=self._metrics)
-        waiting.set_function(lambda: self._recorder.waiting)
-        grants = Gauge("gateway_grants", "Grants in memory", registry=self._metrics)
-        grants.set_function(lambda: len(self._memory.grants))
+    def _calls(self) -> api.Calls:
+        measures, memory = self._measures, self._memory
 
-        def counted(reply: Reply, code: str, took: float) -> None:
-            count.labels(str(reply.status), code).inc()
-            seconds.observe(took)
+        def timed(call: Call, took: float) -> None:
+            measures.timed(call.who.service.code if call.who.service else None, took)
 
-        return api.calls(self._gateway, counted)
+        def counted(reply: Reply, code: str, _took: float) -> None:
+            measures.counted(reply.status, code)
+
+        made = api.calls(self._gateway, counted, timed=timed, flood=self._flood, at_most=self._settings.max_calls)
+        measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
+        measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
+        measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))
+        measures.gauge("gateway_flood_sources", "Source addresses whose refusals are counted", lambda: len(self._flood))
+        return made
+
+    def _door(self, calls: api.Calls) -> jobs.Door:
+        settings = self._settings
+        limits = jobs.Limits(settings.max_connections, settings.drain_within, settings.grace)
+        shared = bool(settings.operations_path)
+        made = jobs.door(calls, settings.host, settings.port, limits, shared=shared)
+        self._measures.gauge("gateway_connections", "Connections of callers", lambda: made.connections)
+        return made
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -101,25 +119,56 @@ class Worker:
             stack.push_async_callback(self._reader.stop)
             self._recorder.start()
             stack.push_async_callback(self._recorder.stop)
+            stack.push_async_callback(self._claims.stop)
+            self._meter.start()
+            stack.push_async_callback(self._meter.stop)
             self._state.start()
             stack.push_async_callback(self._state.stop)
             watching = asyncio.create_task(self._become_ready())
             stack.callback(watching.cancel)
-            calls = jobs.server(self._calls(), settings.host, settings.port)
-            operations = jobs.server(
-                api.operations(self._health, self._metrics), settings.host, settings.operations_port
+            self._tallies.start()
+            stack.push_async_callback(self._tallies.stop)
+            calls = self._calls()
+            stack.push_async_callback(calls.recorded)
+            pages = api.operations(
+                api.readiness(self._health), api.registry(self._measures.registry), lambda: self._stop.told
             )
-            async with jobs.until_told(calls, operations):
-                pass
+            operations = jobs.operations(pages, settings.host, settings.operations_port, path=settings.operations_path)
+            self._stop.listen(above=bool(settings.operations_path))
+            await jobs.serve(self._stop, lambda: self._door(calls), operations, first=self._first())
+
+    def _first(self) -> asyncio.Event | None:
+        """What a worker among several waits for before it takes its part of the port: the others answer meanwhile."""
+        return self._state.progress.caught_up if self._settings.operations_path else None
 
     async def _become_ready(self) -> None:
         await self._state.progress.caught_up.wait()
         self._fresh.caught_up = True
 
 
+async def pod(settings: GatewaySettings) -> None:
+    """Run several workers, and health and metrics for all of them, until told to stop."""
+    stop = jobs.Stop()
+    stop.listen()
+    held = jobs.listening_or_exit(settings.host, settings.port, shared=True)
+    port = str(held.getsockname()[1])
+
+    def environment(worker: jobs.Worker) -> dict[str, str]:
+        path = str(worker.path)
+        names = {"WORKERS": "1", "WORKER": worker.name, "PORT": port, "OPERATIONS_PATH": path}
+        return {f"GATEWAY_{name}": value for name, value in names.items()}
+
+    bound = settings.grace + settings.drain_within
+    with jobs.group(settings.workers, settings.worker, environment, bound) as group:
+        pages = api.operations(group.report, group.metrics, lambda: stop.told)
+        operations = jobs.operations(pages, settings.host, settings.operations_port)
+        await jobs.run_group(stop, group, operations)
+    held.close()
+
+
 def serve(settings: GatewaySettings) -> None:
-    """Run a worker in this process."""
-    _run(Worker(settings).run())
+    """Run a worker in this process, or several in processes of their own."""
+    _run(Worker(settings).run() if settings.workers == 1 else pod(settings))
 
 
 def relay(settings: RelaySettings) -> None:
@@ -128,7 +177,8 @@ def relay(settings: RelaySettings) -> None:
     made = Relay(settings.database_url, kafka.producer, name=NAME)
     metrics = CollectorRegistry()
     host.measure_relay(metrics, made)
-    operations = jobs.server(api.operations(Health(), metrics), settings.host, settings.relay_port)
+    pages = api.operations(api.readiness(Health()), api.registry(metrics))
+    operations = jobs.operations(pages, settings.host, settings.relay_port)
     _run(jobs.relay(made, operations))
 
 

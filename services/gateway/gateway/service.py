@@ -2,23 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from common import log
 from common.clock import Clock
 from common.keys import Pepper
 from gateway.domain import answers, decisions, records
+from gateway.domain.access import Access
+from gateway.domain.cursors import Place, Question, Seal
 from gateway.domain.decisions import Decided, Format, Plan
 from gateway.domain.memory import Memory
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
-from gateway.store import Reader, Recorder
+from gateway.store.claims import Claims
+from gateway.store.metering import Meter
+from gateway.store.reading import Reader, Rows
+from gateway.store.recording import Recorder
 
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What is sent: status, media type (None with an empty body), body, further headers."""
 
     status: int
@@ -34,6 +39,9 @@ class Gateway:
     memory: Memory
     reader: Reader
     recorder: Recorder
+    meter: Meter
+    claims: Claims
+    seal: Seal
     peppers: tuple[Pepper, ...]
     """The secrets of the keyed hashes of keys, the newest first."""
     evidence: Pepper
@@ -64,10 +72,8 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
         gateway.fresh.need()
         given = parameters(query, kind, body, headers)
         output = decisions.wanted_format(given)
-        await _decide_and_read(gateway, call, given, headers)
-        assert call.plan is not None
-        output = call.plan.format
-        reply = Reply(200, answers.MEDIA[output], call.answer)
+        reply = await _decide_and_read(gateway, call, given, headers)
+        gateway.meter.check(call.charged)
     except Decided as refused:
         call.who = refused.who
         reply = _failed(call, refused.code, output)
@@ -76,39 +82,96 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
     except Transport as refused:
         return await refuse(gateway, call, refused.status)
     except Unavailable as trouble:
-        reply = _unavailable(call, trouble.trouble, output)
+        reply = _unavailable(gateway, call, trouble.trouble, output)
     except Exception as error:  # noqa: BLE001  a caller gets an answer of the protocol whatever happens
         # A defect of ours: the caller is told that the platform cannot answer, and nothing of how it is made.
         _log.error("gateway.broken", call=str(call.id), exc_info=error)
-        reply = _unavailable(call, Trouble.STORE, output)
+        reply = _unavailable(gateway, call, Trouble.STORE, output)
     return await _recorded(gateway, call, reply, output)
 
 
-async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> None:
+async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> Reply:
     memory = gateway.memory
     seen = memory.changes
-    plan = _decide(gateway, call, given, headers)
-    found = await gateway.reader.fetch(plan.shape, plan.values, plan.limit, plan.skip)
+    access = _admit(gateway, call, given)
+    assert call.who.grant is not None
+    if call.who.grant.metered:
+        call.charged = await gateway.meter.take(call.who.grant)
+        call.metered = True
+    plan = call.plan = decisions.plan(given, headers, call.who, access, memory)
+    question = _question(call, given) if plan.paging.cursor is not None else None
+    behind = gateway.seal.open(plan.paging.cursor, question) if plan.paging.cursor and question else None
+    call.checked_at = gateway.clock()
+    if access.scope.verify:
+        await _count_claims(gateway, call, plan)
+    found = await _read(gateway, plan, behind)
     while memory.changes != seen:
         # The grant is read again just before the answer: what was taken back meanwhile is not given.
         seen = memory.changes
-        again = _decide(gateway, call, given, headers)
-        if again != plan:
-            plan = again
-            found = await gateway.reader.fetch(plan.shape, plan.values, plan.limit, plan.skip)
+        again = decisions.plan(given, headers, call.who, _admit(gateway, call, given), memory)
+        if not again.same_as(plan):
+            plan = call.plan = again
+            found = await _read(gateway, plan, behind)
     call.sourced_at = gateway.clock()
+    template = plan.template
+    rows = (answers.verified(template, found.rows),) if template.claimed else found.rows
     call.batches, call.rows = found.batches, len(found.rows)
-    call.answer = answers.success(plan.items, found.rows, plan.structure, plan.style, plan.format)
+    reply = Reply(200, answers.MEDIA[plan.output.format], answers.success(template, rows, plan.output))
     call.code = Code.SUCCESS.value
+    return reply._replace(headers=_headers(gateway, call, given, plan, found))
 
 
-def _decide(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> Plan:
-    memory = gateway.memory
-    call.who = decisions.identify(given, call.service_name, memory, gateway.peppers)
-    view = decisions.admit(call.who, memory, address=call.address, at=call.received_at)
-    call.plan = plan = decisions.plan(given, headers, call.who, view, memory)
-    call.checked_at = gateway.clock()
-    return plan
+def _admit(gateway: Gateway, call: Call, given: dict[str, str]) -> Access:
+    call.who = decisions.identify(given, call.service_name, gateway.memory, gateway.peppers)
+    return decisions.admit(call.who, gateway.memory, address=call.address, at=call.received_at)
+
+
+async def _count_claims(gateway: Gateway, call: Call, plan: Plan) -> None:
+    identity, claims = records.claimed(call, plan, gateway.evidence)
+    assert call.who.unit is not None
+    await gateway.claims.admit(call.who.unit, identity, claims)
+
+
+async def _read(gateway: Gateway, plan: Plan, behind: Place | None) -> Rows:
+    shape, paging, output = plan.template.shape, plan.paging, plan.output
+    if shape.finds_one and behind is None and not paging.skip:
+        return await gateway.reader.find(shape, plan.values)
+    if output.single or plan.template.claimed:
+        # One is asked for; the second tells that it is not the only one.
+        return await gateway.reader.page(shape, plan.values, limit=2)
+    return await gateway.reader.page(
+        shape, plan.values, limit=paging.limit, skip=paging.skip, order=paging.order, behind=behind
+    )
+
+
+def _question(call: Call, given: dict[str, str]) -> Question:
+    service = call.who.service
+    assert service is not None
+    assert call.who.unit is not None
+    assert call.plan is not None
+    return Question(
+        unit=call.who.unit,
+        service=service.code,
+        resource_version=service.resource_version,
+        filters={name: given[name] for name in call.plan.template.filters},
+        order=given.get("orderBy"),
+    )
+
+
+def _headers(
+    gateway: Gateway, call: Call, given: dict[str, str], plan: Plan, found: Rows
+) -> tuple[tuple[bytes, bytes], ...]:
+    headers: list[tuple[bytes, bytes]] = []
+    if found.as_of is not None:
+        headers.append((b"x-data-as-of", found.as_of.encode()))
+    if plan.template.claimed or plan.output.single:
+        return tuple(headers)
+    if found.place is not None:
+        headers.append((b"x-next-cursor", gateway.seal.close(found.place, _question(call, given)).encode()))
+    elif plan.paging.cursor is None and (found.rows or not plan.paging.skip):
+        # The end was seen, so all that match are counted.
+        headers.append((b"x-total-count", b"%d" % (plan.paging.skip + len(found.rows))))
+    return tuple(headers)
 
 
 async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) -> Reply:
@@ -118,7 +181,7 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
     trouble = await _keep(gateway, call, digest)
     if trouble is not None:
         # The record may still be committed; the answer that it speaks of has not been given.
-        reply = _unavailable(call, trouble, output)
+        reply = _unavailable(gateway, call, trouble, output)
         header = records.content_digest(reply.body)[1]
     return Reply(
         reply.status,
@@ -146,8 +209,12 @@ def _failed(call: Call, code: Code, output: Format) -> Reply:
     return Reply(200, answers.MEDIA[output], answers.failure(code, output))
 
 
-def _unavailable(call: Call, trouble: Trouble, output: Format) -> Reply:
+def _unavailable(gateway: Gateway, call: Call, trouble: Trouble, output: Format) -> Reply:
     call.code = Code.PLATFORM.value
+    if call.metered and call.who.grant is not None:
+        # What the platform could not answer is not charged.
+        gateway.meter.give_back(call.who.grant, call.charged)
+        call.metered, call.charged = False, None
     call.rows, call.batches = 0, ()
     body = answers.failure(Code.PLATFORM, output)
     return Reply(503, answers.MEDIA[output], body, ((b"x-reason", trouble.value.encode()), (b"retry-after", b"1")))
@@ -158,7 +225,7 @@ async def refuse(gateway: Gateway, call: Call, status: int) -> Reply:
     call.status, call.code = status, str(status)
     trouble = await _keep(gateway, call, None)
     if trouble is not None:
-        return _unavailable(call, trouble, Format.JSON)
+        return _unavailable(gateway, call, trouble, Format.JSON)
     allow = ((b"allow", b"POST"),) if status == 405 else ()
     return Reply(status, None, b"", (*allow, (b"x-trace-id", call.trace_id.encode())))
 

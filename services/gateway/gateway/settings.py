@@ -27,6 +27,18 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    max_calls: int = Field(default=512, ge=1)
+    """Calls in work at once in a worker; beyond, 503 at once."""
+    max_connections: int = Field(default=2000, ge=1)
+    """Connections of callers that a worker holds; on those beyond, 503."""
+    drain_within: float = Field(default=15.0, ge=0)
+    """Seconds in which calls in work are answered after SIGTERM and the grace."""
+    grace: float = Field(default=0.0, ge=0)
+    """Seconds between SIGTERM, when readiness turns false, and taking no more connections: 5 where balancers look."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that share the port; each has its own connections and memory."""
+    operations_path: str = ""
+    """Set by the process above several workers: where this one answers health and metrics; it then shares the port."""
     worker: str = Field(default_factory=_worker, pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """This process among all replicas, ever: its records are numbered per worker and start."""
 

@@ -96,7 +96,8 @@ async def test_a_grant_is_suspended_resumed_and_revoked_and_each_is_told(sharing
     assert [(event.version, event.state, event.reason, len(event.keys)) for event in events] == [
         (3, "suspended", "核查", 1),
         (4, "active", None, 1),
-        (5, "revoked", "违规使用", 0),
+        # Its key stays known, so that the gateway answers it 203; it opens nothing.
+        (5, "revoked", "违规使用", 1),
     ]
     back = await parties.platform.put(f"/grants/{grant}/state", {"state": "active"})
     assert refused(back) == (409, "grant-state")

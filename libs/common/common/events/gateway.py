@@ -69,6 +69,13 @@ class CallRecord(Part):
     recorded_at: AwareDatetime
     answer: Digest | None
     trace_id: str
+    charged: str | None = Field(default=None, max_length=64)
+    """The lease of the daily quota that the call was taken from (`holder:day`); None where there is no such quota."""
+    count: int = Field(default=1, ge=1)
+    """Of how many this speaks: of a flood, refusals to one source within one minute are counted, not told one by one.
+
+    Then `received_at` is when the first came, call and trace are the count's own, and an address `*` stands for many.
+    """
 
 
 class AccessLogged(Event):

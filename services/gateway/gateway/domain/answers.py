@@ -10,14 +10,15 @@ from xml.sax.saxutils import escape
 import orjson
 
 from common.events import Item
-from gateway.domain.decisions import Format, Structure, Style
+from gateway.domain.access import Template
+from gateway.domain.decisions import PLAIN, Format, Output, Structure, Style
 from gateway.errors import MEMOS, Code, Refused
 
 MEDIA: Final = {
     Format.JSON: b"application/json; charset=utf-8",
     Format.XML: b"application/xml; charset=utf-8",
 }
-Row = Sequence[str]
+Row = tuple[str, ...]
 """JSON fragments in the order of the items."""
 
 
@@ -30,37 +31,47 @@ def failure(code: Code, output: Format) -> bytes:
     return orjson.dumps({"SUCCESS": "0", "ERROR": {"ERROR_CODE": code.value, "ERROR_MEMO": memo}})
 
 
-def success(items: tuple[Item, ...], rows: Sequence[Row], structure: Structure, style: Style, output: Format) -> bytes:
+def success(template: Template, rows: Sequence[Row], output: Output) -> bytes:
     """The answer with these rows.
 
     Raises:
         Refused: 301 if one record was asked for and there are several.
     """
-    if structure in {Structure.KV, Structure.SR} and len(rows) > 1:
+    if output is PLAIN:
+        record = template.record
+        return ('{"SUCCESS":"1","DATA":[' + ",".join([record % row for row in rows]) + "]}").encode()
+    if output.single and len(rows) > 1:
         raise Refused(Code.SEVERAL)
-    if output is Format.XML:
-        data = f"<DATA>{_xml(items, rows, structure)}</DATA>"
-        return (data if style is Style.SIMPLE else f"<RESULT><SUCCESS>1</SUCCESS>{data}</RESULT>").encode()
-    data = _json(items, rows, structure)
-    return (data if style is Style.SIMPLE else '{"SUCCESS":"1","DATA":' + data + "}").encode()
+    simple = output.style is Style.SIMPLE
+    if output.format is Format.XML:
+        data = f"<DATA>{_xml(template.items, rows, output.structure)}</DATA>"
+        return (data if simple else f"<RESULT><SUCCESS>1</SUCCESS>{data}</RESULT>").encode()
+    data = _json(template, rows, output.structure)
+    return (data if simple else '{"SUCCESS":"1","DATA":' + data + "}").encode()
 
 
-def _json(items: tuple[Item, ...], rows: Sequence[Row], structure: Structure) -> str:
+def verified(template: Template, rows: Sequence[Row]) -> Row:
+    """The one record of a verification: whether each claim is true; of nobody none is.
+
+    Raises:
+        Refused: 301 if the identity is not one.
+    """
+    if len(rows) > 1:
+        raise Refused(Code.SEVERAL)
+    return rows[0] if rows else ('"0"',) * len(template.items)
+
+
+def _json(template: Template, rows: Sequence[Row], structure: Structure) -> str:
     match structure:
         case Structure.LM:
-            return "[" + ",".join(_record(items, row) for row in rows) + "]"
+            return "[" + ",".join(template.record % row for row in rows) + "]"
         case Structure.KV:
-            return _record(items, rows[0]) if rows else "null"
+            return template.record % rows[0] if rows else "null"
         case Structure.SR:
             return rows[0][0] if rows else "null"
         case Structure.MA:
-            columns = (f'"{item.code}":[{",".join(row[n] for row in rows)}]' for n, item in enumerate(items))
+            columns = (f'"{code}":[{",".join(row[n] for row in rows)}]' for n, code in enumerate(template.codes))
             return "{" + ",".join(columns) + "}"
-
-
-def _record(items: tuple[Item, ...], row: Row) -> str:
-    # An item's code is letters, digits and underscores, so it needs no escaping.
-    return "{" + ",".join(f'"{item.code}":{fragment}' for item, fragment in zip(items, row, strict=True)) + "}"
 
 
 def _xml(items: tuple[Item, ...], rows: Sequence[Row], structure: Structure) -> str:

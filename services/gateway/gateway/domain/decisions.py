@@ -5,11 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from common.events import Item, Operator, UnitState
+from common.events import Operator, UnitState
 from common.keys import KeyKind, Pepper, well_formed
-from exchange.reading import Condition, Shape
-from exchange.values import BadValue, Value, read
-from gateway.domain.memory import Filterable, Grant, Memory, Service
+from exchange.reading import Order
+from exchange.values import BadValue, read
+from gateway.domain.access import Access, Bindable, Template
+from gateway.domain.grants import Filterable, Grant, Service
+from gateway.domain.memory import Memory
 from gateway.domain.requests import METHOD_KEY, NOTE_HEADERS, UNIT_KEY, Headers, note_fits
 from gateway.errors import Code, Refused
 
@@ -18,10 +20,10 @@ S = TypeVar("S", bound=StrEnum)
 
 MAX_IN: Final = 100
 MAX_PAGE: Final = 1000
+DEFAULT_PAGE: Final = 100
 MAX_ROWS_BY_PAGE: Final = 10_000
-_RESERVED: Final = frozenset(
-    {UNIT_KEY, METHOD_KEY, "format", "rsStyle", "rsStructure", "page", "pageSize", "cursor", "orderBy"}
-)
+MAX_CURSOR: Final = 4096
+_OPTIONAL: Final = frozenset({"format", "rsStyle", "rsStructure", "page", "pageSize", "cursor", "orderBy"})
 
 
 class Format(StrEnum):
@@ -43,7 +45,7 @@ class Structure(StrEnum):
     MA = "MA"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Who:
     """Who calls what, by the keys; known as far as the checks came."""
 
@@ -55,27 +57,47 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """A filter of a call with its value."""
+class Output:
+    """How an answer is formed."""
 
-    item: str
-    operator: Operator
-    value: Value | list[Value]
+    format: Format = Format.JSON
+    style: Style = Style.COMPLEX
+    structure: Structure = Structure.LM
+
+    @property
+    def single(self) -> bool:
+        """Whether one record is asked for."""
+        return self.structure in {Structure.KV, Structure.SR}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which rows of those that match."""
+
+    limit: int = DEFAULT_PAGE
+    skip: int = 0
+    order: Order | None = None
+    cursor: str | None = None
+    """As it came; opened where the secret is."""
+
+
+PLAIN: Final = Output()
+FIRST: Final = Paging()
+
+
+@dataclass(slots=True)
 class Plan:
-    """A call that may be answered: what to read, and how to show it."""
+    """A call that may be answered: what to read with which values, and how to show it."""
 
-    shape: Shape
-    values: tuple[Value | list[Value], ...]
-    limit: int
-    skip: int
-    items: tuple[Item, ...]
-    filters: tuple[Bound, ...]
-    format: Format
-    style: Style
-    structure: Structure
+    template: Template
+    values: list[Bindable]
+    """In the order in which the template binds them."""
+    output: Output
+    paging: Paging
+
+    def same_as(self, other: "Plan") -> bool:
+        """Whether the other reads the same."""
+        return self.template is other.template and self.values == other.values and self.paging == other.paging
 
 
 class Decided(Exception):  # noqa: N818  an answer, not a malfunction
@@ -104,18 +126,19 @@ def identify(parameters: dict[str, str], service: str | None, memory: Memory, pe
     unit = _look_up(KeyKind.UNIT, unit_key, memory.unit_keys, peppers)
     if unit is None:
         raise Decided(Code.UNIT_KEY, Who())
-    known = Who(unit=unit[0], unit_key=unit[1])
+    who = Who(unit=unit[0], unit_key=unit[1])
     found = memory.services.get(service) if service is not None else None
     if found is None:
-        raise Decided(Code.SERVICE, known)
-    known = Who(unit=unit[0], unit_key=unit[1], service=found)
+        raise Decided(Code.SERVICE, who)
+    who.service = found
     method = _look_up(KeyKind.METHOD, method_key, memory.method_keys, peppers)
     grant = memory.grants.get(method[0]) if method is not None else None
-    if method is None or grant is None or grant.told.unit != unit[0]:
-        raise Decided(Code.METHOD_KEY, known)
-    if grant.told.service != found.told.service:
-        raise Decided(Code.SERVICE, known)
-    return Who(unit=unit[0], unit_key=unit[1], service=found, grant=grant, method_key=method[1])
+    if method is None or grant is None or grant.unit != who.unit:
+        raise Decided(Code.METHOD_KEY, who)
+    if grant.service != found.code:
+        raise Decided(Code.SERVICE, who)
+    who.grant, who.method_key = grant, method[1]
+    return who
 
 
 def _look_up(kind: KeyKind, key: str, held: dict[tuple[str, str], V], peppers: tuple[Pepper, ...]) -> V | None:
@@ -129,8 +152,8 @@ def _look_up(kind: KeyKind, key: str, held: dict[tuple[str, str], V], peppers: t
     return None
 
 
-def admit(who: Who, memory: Memory, *, address: str, at: datetime) -> str:
-    """Checks 5 and 6: the service is in use, the grant stands and admits the caller. Returns the view to read.
+def admit(who: Who, memory: Memory, *, address: str, at: datetime) -> Access:
+    """Checks 5 and 6: the service is in use, the grant stands and admits the caller.
 
     Raises:
         Refused: 208 or 203.
@@ -138,88 +161,66 @@ def admit(who: Who, memory: Memory, *, address: str, at: datetime) -> str:
     service, grant = who.service, who.grant
     assert service is not None
     assert grant is not None
-    view = memory.view(service.told.resource_version)
-    if not memory.running or not service.in_use or view is None:
+    if not memory.running or not service.in_use or not memory.readable(service.resource_version):
         raise Refused(Code.STOPPED)
-    unit = memory.units.get(grant.told.unit)
+    unit = memory.units.get(grant.unit)
     if unit is None or unit.state is not UnitState.ACTIVE:
         raise Refused(Code.GRANT)
     if not grant.enforced or not grant.stands(at) or not grant.admits(address):
         raise Refused(Code.GRANT)
-    return view
+    access = memory.access(service, grant)
+    if access is None:
+        raise Refused(Code.GRANT)
+    return access
 
 
-def plan(parameters: dict[str, str], headers: Headers, who: Who, view: str, memory: Memory) -> Plan:
+def plan(parameters: dict[str, str], headers: Headers, who: Who, access: Access, memory: Memory) -> Plan:
     """Checks 8 and 9: the parameters are declared, the required ones are there, each value fits.
 
     Raises:
-        Refused: 101 or 206; before them 203, if the grant has nothing to show of the resource as it is now.
+        Refused: 101 or 206.
     """
     service, grant = who.service, who.grant
     assert service is not None
     assert grant is not None
-    shown, rows = _shown(service, grant), _row_filter(service, grant)
-    _check_names(parameters, headers, service, grant)
-    given = {name: value for name, value in parameters.items() if name not in _RESERVED}
-    if parameters.get("rsStructure") == Structure.SR and len(shown) != 1:
-        raise Refused(Code.PARAMETERS)
-    output, style = _one_of(Format, parameters, "format"), _one_of(Style, parameters, "rsStyle")
-    structure = _one_of(Structure, parameters, "rsStructure")
-    limit, skip = _page(parameters, service)
-    if "cursor" in parameters or "orderBy" in parameters:
-        # No cursor is given out and no ordering can be declared yet: any value is an unknown one.
-        raise Refused(Code.VALUE)
-    filters = tuple(_bind(service.parameters[name], value, memory) for name, value in sorted(given.items()))
-    single = structure in {Structure.KV, Structure.SR}
-    conditions = tuple(Condition(bound.item, bound.operator) for bound in (*filters, *rows))
-    return Plan(
-        shape=Shape(view, shown, conditions, service.key),
-        values=tuple(bound.value for bound in (*filters, *rows)),
-        limit=2 if single else limit,
-        skip=0 if single else skip,
-        items=shown,
-        filters=filters,
-        format=output,
-        style=style,
-        structure=structure,
-    )
+    # Both keys are there (check 1); what is left are the names of the service, and seldom an optional one.
+    optional = not _OPTIONAL.isdisjoint(parameters)
+    names = tuple(n for n in parameters if n != UNIT_KEY and n != METHOD_KEY and not (optional and n in _OPTIONAL))  # noqa: PLR1714  in the path of every call
+    template = access.scope.template(names)
+    _check_headers(headers, grant)
+    if optional:
+        _check_optional(parameters, template)
+        output, paging = _output(parameters), _paging(parameters, service, access)
+    else:
+        output, paging = PLAIN, FIRST if service.page_limit >= DEFAULT_PAGE else Paging(limit=service.page_limit)
+    values = [_bind(parameter, parameters[name], memory) for name, parameter in template.filters.items()]
+    values += access.row_values
+    values += [_bind(parameter, parameters[name], memory) for name, parameter in template.claimed.items()]
+    return Plan(template, values, output, paging)
 
 
-def _shown(service: Service, grant: Grant) -> tuple[Item, ...]:
-    """The granted items that the resource has, in the catalogue's order; 203 if none of them is there any more."""
-    granted = {item.code for item in grant.told.items}
-    shown = tuple(item for code, item in service.items.items() if code in granted)
-    if not shown:
-        raise Refused(Code.GRANT)
-    return shown
-
-
-def _row_filter(service: Service, grant: Grant) -> tuple[Bound, ...]:
-    """The conditions of the grant on rows.
-
-    One on an item that the resource no longer has, or with a value that the item excludes, can hide rows no longer:
-    nothing is shown, 203.
-    """
-    return tuple(
-        Bound(condition.item, Operator.IN, _row_values(service.items.get(condition.item), condition.values))
-        for condition in grant.told.row_filter
-    )
-
-
-def _check_names(parameters: dict[str, str], headers: Headers, service: Service, grant: Grant) -> None:
-    for name in parameters:
-        if name not in _RESERVED and name not in service.parameters:
+def _check_headers(headers: Headers, grant: Grant) -> None:
+    for header in grant.required_headers:
+        if not headers.get(header):
             raise Refused(Code.PARAMETERS)
-    named = {service.parameters[name].item.code for name in parameters if name in service.parameters}
-    if not service.required <= named:
-        raise Refused(Code.PARAMETERS)
-    for header in grant.told.required_headers:
-        if not headers.get(header.lower().encode()):
+    for name in NOTE_HEADERS:
+        if name in headers and not note_fits(headers[name]):
             raise Refused(Code.PARAMETERS)
-    if not all(note_fits(headers[name]) for name in NOTE_HEADERS if name in headers):
+
+
+def _check_optional(parameters: dict[str, str], template: Template) -> None:
+    if parameters.get("rsStructure") == Structure.SR and len(template.items) != 1:
         raise Refused(Code.PARAMETERS)
     if "page" in parameters and "cursor" in parameters:
         raise Refused(Code.PARAMETERS)
+
+
+def _output(parameters: dict[str, str]) -> Output:
+    return Output(
+        _one_of(Format, parameters, "format"),
+        _one_of(Style, parameters, "rsStyle"),
+        _one_of(Structure, parameters, "rsStructure"),
+    )
 
 
 def _one_of(kind: type[S], parameters: dict[str, str], name: str) -> S:
@@ -232,13 +233,27 @@ def _one_of(kind: type[S], parameters: dict[str, str], name: str) -> S:
         raise Refused(Code.VALUE) from None
 
 
-def _page(parameters: dict[str, str], service: Service) -> tuple[int, int]:
-    size = _count(parameters.get("pageSize", "100"), MAX_PAGE)
-    limit = min(size, service.told.page_limit)
+def _paging(parameters: dict[str, str], service: Service, access: Access) -> Paging:
+    size = _count(parameters.get("pageSize", str(DEFAULT_PAGE)), MAX_PAGE)
+    limit = min(size, service.page_limit)
     page = _count(parameters.get("page", "1"), MAX_ROWS_BY_PAGE)
     if page * limit > MAX_ROWS_BY_PAGE:
         raise Refused(Code.VALUE)
-    return limit, (page - 1) * limit
+    cursor = parameters.get("cursor")
+    if cursor is not None and not 0 < len(cursor) <= MAX_CURSOR:
+        raise Refused(Code.VALUE)
+    return Paging(limit, (page - 1) * limit, _order(parameters.get("orderBy"), access), cursor)
+
+
+def _order(asked: str | None, access: Access) -> Order | None:
+    """The ordering that is asked for: one that the service declares, of an item that is not masked for the caller."""
+    if asked is None:
+        return None
+    code = asked.removeprefix("-")
+    structure = access.scope.structure
+    if access.scope.verify or code not in structure.orderings or code in access.scope.unseen:
+        raise Refused(Code.VALUE)
+    return Order(structure.items[code], descending=asked.startswith("-"))
 
 
 def _count(text: str, most: int) -> int:
@@ -247,23 +262,14 @@ def _count(text: str, most: int) -> int:
     return int(text)
 
 
-def _bind(parameter: Filterable, text: str, memory: Memory) -> Bound:
+def _bind(parameter: Filterable, text: str, memory: Memory) -> Bindable:
     item, operator = parameter.item, parameter.operator
     try:
         if operator is Operator.IN:
             parts = text.split(",")
             if len(parts) > MAX_IN:
                 raise Refused(Code.VALUE)
-            return Bound(item.code, operator, [read(item, part, memory.code_sets) for part in parts])
-        return Bound(item.code, operator, read(item, text, memory.code_sets, whole=operator is Operator.EQ))
+            return [read(item, part, memory.code_sets) for part in parts]
+        return read(item, text, memory.code_sets, whole=operator is Operator.EQ)
     except BadValue:
         raise Refused(Code.VALUE) from None
-
-
-def _row_values(item: Item | None, texts: tuple[str, ...]) -> list[Value]:
-    if item is None:
-        raise Refused(Code.GRANT)
-    try:
-        return [read(item, text, {}, whole=False) for text in texts]
-    except BadValue:
-        raise Refused(Code.GRANT) from None

@@ -4,11 +4,9 @@ Everything a call needs is worked out when an event arrives, not when a call doe
 one; an older one is skipped.
 """
 
-import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from common.events import (
@@ -17,22 +15,15 @@ from common.events import (
     ExchangeState,
     ExchangeStateChanged,
     GrantChanged,
-    GrantState,
-    Input,
-    Item,
-    ItemMode,
-    Mode,
-    Operator,
     ResourceReady,
     ResourceState,
     ServiceChanged,
-    ServiceState,
-    SourceKind,
     StateEvent,
     UnitChanged,
     UnitState,
 )
-from exchange.layout import quoted
+from gateway.domain.access import Access, Scope, possible
+from gateway.domain.grants import Grant, Service, Structure
 
 STATES: Final[tuple[type[StateEvent], ...]] = (
     UnitChanged,
@@ -46,58 +37,7 @@ STATES: Final[tuple[type[StateEvent], ...]] = (
 
 KeyRef = tuple[str, str]
 """(pepper id, keyed hash)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filterable:
-    """A parameter that a service takes: the item and the operator behind its name."""
-
-    item: Item
-    operator: Operator
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    told: ServiceChanged
-    items: dict[str, Item]
-    parameters: dict[str, Filterable]
-    """By the parameter's name: `item` for equality, `item__op` for the rest."""
-    required: frozenset[str]
-    key: tuple[str, ...]
-
-    @property
-    def in_use(self) -> bool:
-        return self.told.state is ServiceState.ACTIVE and self.answered
-
-    @property
-    def answered(self) -> bool:
-        """Whether the gateway knows how to answer it: queries of the exchange store so far."""
-        return self.told.source is SourceKind.STORE and self.told.mode is Mode.QUERY
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    told: GrantChanged
-    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-    enforced: bool
-    """Whether every demand of the grant is enforced here; a grant with another is not honoured (203)."""
-
-    def stands(self, at: datetime) -> bool:
-        """Whether the grant is in force at an instant."""
-        told = self.told
-        begun = told.valid_from <= at
-        ended = told.valid_until is not None and at >= told.valid_until
-        return told.state is GrantState.ACTIVE and begun and not ended
-
-    def admits(self, address: str) -> bool:
-        """Whether calls may come from this address."""
-        if not self.networks:
-            return True
-        try:
-            found = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self.networks)
+T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -117,6 +57,10 @@ class Memory:
     changes: int = 0
     """Events taken so far: whoever sees it unchanged knows that nothing was told meanwhile."""
     _parts: dict[tuple[str, int], dict[int, CodeSetChanged]] = field(default_factory=dict)
+    _structures: dict[tuple[Hashable, ...], Structure] = field(default_factory=dict)
+    _scopes: dict[tuple[Hashable, ...], Scope] = field(default_factory=dict)
+    _shared: dict[Hashable, Hashable] = field(default_factory=dict)
+    """One object for all that are equal: texts, items, conditions."""
 
     def apply(self, event: Event) -> None:
         """Take a state event; one that is not newer than what is held changes nothing."""
@@ -127,12 +71,30 @@ class Memory:
     def running(self) -> bool:
         return self.exchange is None or self.exchange.state is ExchangeState.RUNNING
 
-    def view(self, resource_version: str) -> str | None:
-        """The view of a resource version, qualified and quoted; None while it cannot be read."""
-        told = self.ready.get(resource_version)
-        if told is None or told.state is not ResourceState.READY:
+    def access(self, service: Service, grant: Grant) -> Access | None:
+        """What the grant lets one see of its service as both are now; None if that is nothing.
+
+        Raises:
+            KeyError: the resource cannot be read (see `readable`).
+        """
+        ready = self.ready[service.resource_version]
+        held = grant.access
+        if held is not None and held.scope.structure is service.structure and held.scope.ready is ready:
+            return held
+        if not possible(service, grant):
             return None
-        return f"{quoted(told.view_schema)}.{quoted(told.view_name)}"
+        single = tuple((condition.item, len(condition.values) == 1) for condition in grant.row_filter)
+        name = (id(service.structure), service.mode, ready.resource_version, ready.version, grant.items, single)
+        scope = self._scopes.get(name)
+        if scope is None:
+            scope = self._scopes[name] = Scope(service, grant, ready)
+        grant.access = Access(scope, grant)
+        return grant.access
+
+    def readable(self, resource_version: str) -> bool:
+        """Whether the resource version has its view."""
+        told = self.ready.get(resource_version)
+        return told is not None and told.state is ResourceState.READY
 
     def _unit(self, told: UnitChanged) -> None:
         held = self.units.get(told.unit)
@@ -148,31 +110,31 @@ class Memory:
 
     def _service(self, told: ServiceChanged) -> None:
         held = self.services.get(told.service)
-        if held is not None and told.version <= held.told.version:
+        if held is not None and told.version <= held.version:
             return
-        items = {item.code: item for item in told.items}
-        keyed = sorted((i for i in told.items if i.key_place is not None), key=lambda i: i.key_place or 0)
-        self.services[told.service] = Service(
-            told=told,
-            items=items,
-            parameters=_parameters(told.inputs, items),
-            required=frozenset(i.item for i in told.inputs if i.required),
-            key=tuple(item.code for item in keyed),
-        )
+        name = (told.resource_version, told.mode, told.items, told.inputs, told.identity, told.claims, told.orderings)
+        structure = self._structures.get(name)
+        if structure is None:
+            structure = self._structures[name] = Structure.of(told)
+        self.services[told.service] = Service.of(told, structure)
 
     def _grant(self, told: GrantChanged) -> None:
         held = self.grants.get(told.grant)
         if held is not None:
-            if told.version <= held.told.version:
+            if told.version <= held.version:
                 return
-            for key in held.told.keys:
-                self.method_keys.pop((key.pepper, key.hash), None)
-        networks = _networks(told.source_addresses)
-        self.grants[told.grant] = Grant(
-            told=told, networks=networks or (), enforced=networks is not None and _enforced(told)
-        )
-        for key in told.keys:
-            self.method_keys[key.pepper, key.hash] = (told.grant, key.id)
+            for key in held.keys:
+                self.method_keys.pop(key, None)
+        grant = Grant.of(told)
+        grant.unit, grant.service = self._one(grant.unit), self._one(grant.service)
+        grant.edition, grant.article = self._one(grant.edition), self._one(grant.article)
+        grant.items, grant.row_filter = self._one(grant.items), self._one(grant.row_filter)
+        self.grants[grant.id] = grant
+        for pepper, key_hash, key_id in ((key.pepper, key.hash, key.id) for key in told.keys):
+            self.method_keys[self._one(pepper), key_hash] = (grant.id, key_id)
+
+    def _one(self, value: T) -> T:
+        return cast("T", self._shared.setdefault(value, value))
 
     def _ready(self, told: ResourceReady) -> None:
         held = self.ready.get(told.resource_version)
@@ -200,30 +162,3 @@ _APPLY: Final[dict[type[Event], Callable[[Memory, Any], None]]] = {
     CodeSetChanged: Memory._code_set,  # noqa: SLF001
     ExchangeStateChanged: Memory._exchange,  # noqa: SLF001
 }
-
-
-def _parameters(inputs: tuple[Input, ...], items: dict[str, Item]) -> dict[str, Filterable]:
-    found: dict[str, Filterable] = {}
-    for given in inputs:
-        item = items.get(given.item)
-        if item is None:
-            continue
-        for operator in given.operators:
-            name = given.item if operator is Operator.EQ else f"{given.item}__{operator.value}"
-            found[name] = Filterable(item, operator)
-    return found
-
-
-def _networks(blocks: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] | None:
-    """The networks that calls may come from; None if one of them is none, and then no call may come."""
-    try:
-        return tuple(ipaddress.ip_network(block) for block in blocks)
-    except ValueError:
-        return None
-
-
-def _enforced(told: GrantChanged) -> bool:
-    """Demands that are not enforced yet: masks, truth verification, quotas, signatures, certificates."""
-    clear = all(item.mode is ItemMode.CLEAR for item in told.items)
-    unmetered = told.quota.per_second is None and told.quota.per_day is None
-    return clear and unmetered and not told.demand_signature and not told.demand_certificate

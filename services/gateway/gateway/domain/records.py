@@ -5,13 +5,17 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from common.events import Operator, RecordKind
+import orjson
+
+from common.events import RecordKind
 from common.ids import uuid7
 from common.keys import Pepper
-from gateway.domain.decisions import Bound, Plan, Who
+from gateway.domain.access import Bindable, Template
+from gateway.domain.decisions import Plan, Who
+from gateway.domain.grants import Service
 from gateway.domain.requests import Notes
 
 MAX_BATCHES: Final = 16
@@ -37,7 +41,10 @@ class Call:
     rows: int = 0
     status: int = 200
     code: str = ""
-    answer: bytes = b""
+    metered: bool = False
+    """Whether a call of the grant's quota was taken for it."""
+    charged: str | None = None
+    """The day's lease that it was taken from."""
 
 
 def content_digest(answer: bytes) -> tuple[str, bytes]:
@@ -46,66 +53,131 @@ def content_digest(answer: bytes) -> tuple[str, bytes]:
     return raw.hex(), b"sha-256=:" + base64.b64encode(raw) + b":"
 
 
-def record(call: Call, answer_digest: str | None, pepper: Pepper, recorded_at: datetime) -> dict[str, Any]:
-    """The record of a call, without its number, in the form of `common.events.CallRecord`."""
-    who, plan = call.who, call.plan
-    service = who.service.told if who.service else None
-    grant = who.grant.told if who.grant else None
-    return {
-        "call": call.id,
+def record(call: Call, answer_digest: str | None, pepper: Pepper, recorded_at: datetime) -> bytes:
+    """The record of a call as a JSON object, without its number, in the form of `common.events.CallRecord`."""
+    plan = call.plan
+    return (
+        _stub(call, pepper)
+        + orjson.dumps(
+            {
+                "call": call.id,
+                "method": call.method,
+                "filters": _filters(plan, pepper) if plan else (),
+                "subject": _subject(call, plan, pepper) if plan else None,
+                "using_system": call.notes.using_system,
+                "operator": call.notes.operator,
+                "matter": call.notes.matter,
+                "source_address": call.address,
+                "batches": [str(batch) for batch in call.batches[:MAX_BATCHES]],
+                "batch_count": len(call.batches),
+                "batch_digest": _batch_digest(call.batches) if len(call.batches) > MAX_BATCHES else None,
+                "rows": call.rows,
+                "status": call.status,
+                "code": call.code,
+                "received_at": call.received_at,
+                "checked_at": call.checked_at,
+                "sourced_at": call.sourced_at,
+                "recorded_at": recorded_at,
+                "answer": answer_digest,
+                "trace_id": call.trace_id,
+            }
+        )[1:]
+    )
+
+
+def _stub(call: Call, pepper: Pepper) -> bytes:
+    """The part that is the same for all calls with the same keys and parameters: written once per grant."""
+    who = call.who
+    template = call.plan.template if call.plan else None
+    grant = who.grant
+    held = grant.stub if grant is not None else None
+    if held is not None and held.is_for(who, template):
+        return held.text
+    text = _stub_text(call, template, pepper)
+    if grant is not None:
+        grant.stub = Stub(who.service, who.unit_key, who.method_key, template, text)
+    return text
+
+
+def _stub_text(call: Call, template: Template | None, pepper: Pepper) -> bytes:
+    who = call.who
+    service, grant = who.service, who.grant
+    same = {
         "kind": RecordKind.CALL.value,
-        "method": call.method,
         "unit": who.unit,
         "unit_key": who.unit_key,
-        "service": service.service if service else call.service_name,
+        "service": service.code if service else call.service_name,
         "service_version": service.version if service else None,
         "entry": service.entry if service else None,
         "resource_version": service.resource_version if service else None,
-        "grant": grant.grant if grant else None,
+        "grant": grant.id if grant else None,
         "grant_version": grant.version if grant else None,
         "method_key": who.method_key,
         "application": grant.application if grant else None,
-        "edition": grant.basis.edition if grant else None,
-        "article": grant.basis.article if grant else None,
-        "items": [item.code for item in plan.items] if plan else [],
-        "filters": _filters(plan.filters, pepper) if plan else [],
-        "subject": _subject(plan, service.entry, pepper) if plan and service else None,
+        "edition": grant.edition if grant else None,
+        "article": grant.article if grant else None,
+        "items": template.codes if template else (),
         "pepper": pepper.id,
-        "using_system": call.notes.using_system,
-        "operator": call.notes.operator,
-        "matter": call.notes.matter,
-        "source_address": call.address,
-        "batches": [str(batch) for batch in call.batches[:MAX_BATCHES]],
-        "batch_count": len(call.batches),
-        "batch_digest": _batch_digest(call.batches) if len(call.batches) > MAX_BATCHES else None,
-        "rows": call.rows,
-        "status": call.status,
-        "code": call.code,
-        "received_at": call.received_at,
-        "checked_at": call.checked_at,
-        "sourced_at": call.sourced_at,
-        "recorded_at": recorded_at,
-        "answer": answer_digest,
-        "trace_id": call.trace_id,
     }
+    return orjson.dumps(same)[:-1] + b","
 
 
-def _filters(filters: tuple[Bound, ...], pepper: Pepper) -> list[dict[str, str]]:
-    found = []
-    for bound in filters:
-        values = bound.value if isinstance(bound.value, list) else [bound.value]
-        text = "\x1f".join([bound.item, *map(str, values)])
-        found.append({"item": bound.item, "operator": bound.operator.value, "value": pepper.digest(text)})
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """The written part of a grant's records, and what it was written of."""
+
+    service: Service | None
+    unit_key: str | None
+    method_key: str | None
+    template: Template | None
+    text: bytes
+
+    def is_for(self, who: Who, template: Template | None) -> bool:
+        return (
+            self.template is template
+            and self.service is who.service
+            and self.unit_key == who.unit_key
+            and self.method_key == who.method_key
+        )
+
+
+CLAIM: Final = "claim"
+"""The operator of a value that was claimed in a verification."""
+
+
+def _filters(plan: Plan, pepper: Pepper) -> list[dict[str, str]]:
+    template = plan.template
+    found = [
+        _filter(parameter.item.code, parameter.operator.value, value, pepper)
+        for parameter, value in zip(template.filters.values(), plan.values, strict=False)
+    ]
+    if template.claimed:
+        claimed = plan.values[-len(template.claimed) :]
+        found += [_filter(code, CLAIM, value, pepper) for code, value in zip(template.claimed, claimed, strict=True)]
     return found
 
 
-def _subject(plan: Plan, entry: str, pepper: Pepper) -> str | None:
-    """Whom or what the call asked for: the equality values of the resource's key in key order, if all are given."""
-    equal = {bound.item: str(bound.value) for bound in plan.filters if bound.operator is Operator.EQ}
-    key = plan.shape.key
-    if not key or not all(code in equal for code in key):
+def _filter(code: str, operator: str, value: Bindable, pepper: Pepper) -> dict[str, str]:
+    values = "\x1f".join(map(str, value)) if isinstance(value, list) else str(value)
+    return {"item": code, "operator": operator, "value": pepper.digest(f"{code}\x1f{values}")}
+
+
+def _subject(call: Call, plan: Plan, pepper: Pepper) -> str | None:
+    """Whom or what the call asked for: the equality values of the key, or of the identity, if all are given."""
+    template = plan.template
+    if not template.subject or call.who.service is None:
         return None
-    return subject_digest(entry, [equal[code] for code in key], pepper)
+    values = dict(zip(template.filters, plan.values, strict=False))
+    return subject_digest(call.who.service.entry, [str(values[code]) for code in template.subject], pepper)
+
+
+def claimed(call: Call, plan: Plan, pepper: Pepper) -> tuple[str, str]:
+    """Keyed hashes of the identity that a verification is about, and of the set of its claims."""
+    identity = _subject(call, plan, pepper)
+    assert identity is not None
+    values = map(str, plan.values[-len(plan.template.claimed) :])
+    told = (f"{code}\x1e{value}" for code, value in zip(plan.template.claimed, values, strict=True))
+    return identity, pepper.digest("\x1f".join(told))
 
 
 def subject_digest(entry: str, values: Iterable[str], pepper: Pepper) -> str:

@@ -200,6 +200,9 @@ def _expired(grant: Grant, at: datetime) -> bool:
 def move(grant: Grant, to: GrantState, *, by: str, at: datetime, reason: str | None) -> Grant:
     """Suspend, resume, revoke or give up a grant; a revoked one is renewed only by a new application.
 
+    One that ended keeps its keys on record: the gateway answers them 203, as the protocol says, where a key that it
+    does not know is 202. They open nothing any more, and a renewal begins without them.
+
     Raises:
         GrantState: that is no step from where it is.
         ReasonMissing: suspended or revoked without saying why.
@@ -208,11 +211,9 @@ def move(grant: Grant, to: GrantState, *, by: str, at: datetime, reason: str | N
         raise errors.GrantState("授权当前状态不允许此操作", state=grant.state.value, to=to.value)
     if to in {GrantState.SUSPENDED, GrantState.REVOKED} and not says(reason):
         raise errors.ReasonMissing("暂停或撤销授权须说明理由")
-    ended = to in {GrantState.REVOKED, GrantState.WITHDRAWN}
     return replace(
         grant,
         state=to,
-        keys=() if ended else grant.keys,
         version=grant.version + 1,
         changed_at=at,
         changed_by=by,

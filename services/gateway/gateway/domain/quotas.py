@@ -1,0 +1,131 @@
+"""Quotas of grants as leases: a replica takes a few calls ahead from the shared count and serves them by itself.
+
+Seconds and days are calendar units of Asia/Shanghai by the database's clock. What was leased for one is worth nothing
+in the next.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from gateway.domain.grants import Grant
+
+_SHANGHAI: Final = 8 * 3600
+_DAY: Final = 86_400
+IDLE: Final = 1.0
+"""Seconds after which a lease that nobody uses may go back."""
+
+
+class Period(StrEnum):
+    SECOND = "second"
+    DAY = "day"
+
+
+def bucket(period: Period, at: float) -> int:
+    """The calendar unit in which a Unix time in seconds falls."""
+    return int(at) if period is Period.SECOND else int(at + _SHANGHAI) // _DAY
+
+
+@dataclass(slots=True)
+class Lease:
+    """Calls of one grant in one calendar unit that this replica may still serve."""
+
+    bucket: int
+    left: int
+    spent: bool
+    """Whether the shared count has nothing more to give."""
+    used_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something has to be leased before the call can be decided."""
+
+    grant: UUID
+    period: Period
+    limit: int
+
+
+class Leases:
+    """The leases of one replica."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[UUID, Period], Lease] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def take(self, grant: Grant, at: float) -> list[Need] | bool:
+        """Take one call: True if it may be served, False if the quota is used up, else what has to be leased first.
+
+        `at` is the database's time. Nothing is taken unless both periods give.
+        """
+        needs: list[Need] = []
+        found: list[Lease] = []
+        for period, limit in limits(grant):
+            lease = self._held.get((grant.id, period))
+            if limit == 0:
+                return False
+            if lease is None or lease.bucket != bucket(period, at):
+                needs.append(Need(grant.id, period, limit))
+            elif lease.left > 0:
+                found.append(lease)
+            elif lease.spent:
+                return False
+            else:
+                needs.append(Need(grant.id, period, limit))
+        if needs:
+            return needs
+        for lease in found:
+            lease.left -= 1
+            lease.used_at = at
+        return True
+
+    def give_back(self, grant: Grant, at: float) -> None:
+        """Undo a `take`: the call was answered 503 and is not charged."""
+        for period, _ in limits(grant):
+            lease = self._held.get((grant.id, period))
+            if lease is not None and lease.bucket == bucket(period, at):
+                lease.left += 1
+
+    def add(self, grant: UUID, period: Period, unit: int, *, count: int, spent: bool, at: float) -> None:
+        """Take in what the database leased."""
+        name = (grant, period)
+        lease = self._held.get(name)
+        if lease is None or lease.bucket != unit:
+            self._held[name] = Lease(unit, count, spent, at)
+            return
+        lease.left += count
+        lease.spent = spent
+        lease.used_at = at
+
+    def idle(self, at: float) -> list[tuple[UUID, int, int]]:
+        """Leases of days that nobody used for a while: grant, day, calls left. Forgets what is over."""
+        over = [name for name, lease in self._held.items() if lease.bucket != bucket(name[1], at)]
+        for name in over:
+            del self._held[name]
+        return [
+            (grant, lease.bucket, lease.left)
+            for (grant, period), lease in self._held.items()
+            if period is Period.DAY and lease.left > 0 and at - lease.used_at >= IDLE
+        ]
+
+    def withdraw(self, grant: UUID, day: int) -> int:
+        """Hand over what is left of a day's lease, so that it can go back; 0 if it was used meanwhile."""
+        lease = self._held.get((grant, Period.DAY))
+        if lease is None or lease.bucket != day:
+            return 0
+        left, lease.left = lease.left, 0
+        # Whether there is more is for the database to say, with the next call.
+        lease.spent = False
+        return left
+
+
+def limits(grant: Grant) -> list[tuple[Period, int]]:
+    found = []
+    if grant.per_second is not None:
+        found.append((Period.SECOND, grant.per_second))
+    if grant.per_day is not None:
+        found.append((Period.DAY, grant.per_day))
+    return found

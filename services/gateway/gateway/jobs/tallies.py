@@ -1,0 +1,116 @@
+"""Records a flood as counts: what `Flood` counted is written when its minute has ended, one per source and kind."""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from common import log, trace
+from common.clock import Clock
+from common.keys import Pepper
+from gateway.domain import records
+from gateway.domain.decisions import Who
+from gateway.domain.flood import Flood, Kind, Tally
+from gateway.errors import Code, Unavailable
+from gateway.store.recording import Recorder
+
+BAD_KEYS: Final = frozenset({Code.UNIT_KEY.value, Code.METHOD_KEY.value})
+MALFORMED: Final = frozenset({400, 408, 414, 431, 505})
+_SUCCESS: Final = b'"code":"1"'
+_EVERY: Final = 1.0
+_AT_ONCE: Final = 100
+"""Counts that are handed to the recorder together: so they never crowd out the records of calls."""
+_log = log.get(__name__)
+
+
+class CountingRecorder(Recorder):
+    """A recorder that counts the refusals of a flood instead of recording each."""
+
+    def __init__(self, url: str, worker: str, flood: Flood) -> None:
+        super().__init__(url, worker)
+        self._flood = flood
+
+    def record(self, made: bytes) -> "asyncio.Future[None]":
+        """Done when the record is committed, or at once if it was counted.
+
+        Raises:
+            Unavailable: as the recorder.
+        """
+        # No text of a record can look like its member: within a text the quotation marks are escaped.
+        if _SUCCESS in made or self._alone(orjson.loads(made)):
+            return super().record(made)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def _alone(self, made: dict[str, Any]) -> bool:
+        """Whether a refusal is recorded by itself."""
+        status, code, address = made["status"], made["code"], made["source_address"]
+        at = datetime.fromisoformat(made["received_at"])
+        if code in BAD_KEYS:
+            return self._flood.bad_key(address, Kind(status, code, made["unit"] or ""), at)
+        if status in MALFORMED:
+            return self._flood.malformed(address, Kind(status, code), at)
+        return True
+
+
+def tally_record(tally: Tally, pepper: Pepper, at: datetime) -> bytes:
+    """The record of a count, in the form of `common.events.CallRecord`; its `count` says of how many."""
+    method = "POST" if tally.kind.code in BAD_KEYS else "-"
+    call = records.Call(
+        method=method, address=tally.source, trace_id=trace.fresh().trace_id, received_at=tally.first_at
+    )
+    call.status, call.code = tally.kind.status, tally.kind.code
+    call.who = Who(unit=tally.kind.unit or None)
+    return records.record(call, None, pepper, at)[:-1] + b',"count":%d}' % tally.count
+
+
+class Tallies:
+    """Writes the counts of a flood; while the trail has no room they wait, and the last are written at the end."""
+
+    def __init__(self, flood: Flood, recorder: Recorder, pepper: Pepper, clock: Clock) -> None:
+        self._flood = flood
+        self._recorder = recorder
+        self._pepper = pepper
+        self._clock = clock
+        self._left: list[Tally] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="tallies")
+
+    async def stop(self) -> None:
+        """Write what has been counted so far, as far as the recorder takes it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._left += self._flood.rest(self._clock())
+        await self._write()
+        if self._left:
+            _log.error("gateway.tallies_lost", tallies=len(self._left), refusals=sum(t.count for t in self._left))
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY)
+            self._left += self._flood.over(self._clock())
+            await self._write()
+
+    async def _write(self) -> None:
+        while self._left:
+            batch, self._left = self._left[:_AT_ONCE], self._left[_AT_ONCE:]
+            taken = [self._hand_over(tally) for tally in batch]
+            self._left = [tally for tally, done in zip(batch, taken, strict=True) if done is None] + self._left
+            # One that is not committed in time is on its way, and given again it would count twice.
+            await asyncio.gather(*(done for done in taken if done is not None), return_exceptions=True)
+            if None in taken:
+                return
+
+    def _hand_over(self, tally: Tally) -> "asyncio.Future[None] | None":
+        """Straight to the trail, for a count is never counted again; None if the recorder has no room."""
+        try:
+            return Recorder.record(self._recorder, tally_record(tally, self._pepper, self._clock()))
+        except Unavailable:
+            return None

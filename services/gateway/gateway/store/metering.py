@@ -1,0 +1,297 @@
+"""Quotas that all replicas share: counts in the gateway's database, from which each replica leases a few calls ahead.
+
+Never more than the quota is served. Without a crash exactly as much: what a replica leased and does not use goes back
+as soon as little is left for the others. A replica that dies is settled by another from the records that it committed,
+and one that was thought dead while it stood still uses nothing of what it had leased.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Any, Final
+from uuid import UUID
+
+from common import log
+from common.ids import uuid7
+from gateway.domain.grants import Grant
+from gateway.domain.quotas import Leases, Need, Period, bucket
+from gateway.errors import Code, Refused, Trouble, Unavailable
+from gateway.store.link import Link
+
+LEASE_WITHIN: Final = 2.0
+BEAT: Final = 3.0
+"""Seconds between two signs of life of a replica."""
+ALIVE: Final = 12.0
+"""Seconds after its last sign of life for which a replica may use its leases."""
+DEAD: Final = 20.0
+"""Seconds after its last sign of life when another settles for it; more than ALIVE by more than clocks may differ."""
+AHEAD: Final = {Period.SECOND: 32, Period.DAY: 128}
+"""Calls leased beyond those that wait, while there are plenty."""
+_SWEEP: Final = 0.5
+_SETTLE: Final = 10.0
+_STEPPED: Final = 0.25
+_log = log.get(__name__)
+
+# A lease is at most an eighth of what is left, and one where that is little. Rows are locked in the order of the
+# grants, so that replicas do not lock each other out.
+_LEASE: Final = """
+with unit as (select {unit} as bucket),
+leased as (
+    insert into {table} as q (grant_id, bucket, used, most, want)
+    select n.g, unit.bucket, least(n.most, greatest(1, least(n.want, n.most / 8))), n.most, n.want
+    from unnest($1::uuid[], $2::bigint[], $3::bigint[]) n(g, most, want), unit
+    order by n.g
+    on conflict (grant_id) do update set
+        bucket = excluded.bucket,
+        most = excluded.most,
+        want = excluded.want,
+        used = case when q.bucket <> excluded.bucket then excluded.used else q.used + greatest(0, least(
+            excluded.most - q.used, greatest(1, least(excluded.want, (excluded.most - q.used) / 8))
+        )) end
+    returning new.grant_id, new.bucket, new.used >= new.most as spent,
+        new.used - case when old.bucket = new.bucket then old.used else 0 end as count
+){held}
+select grant_id, bucket, count, spent, extract(epoch from clock_timestamp())::float8 as now from leased
+"""
+_HELD: Final = """,
+held as (
+    insert into quota_held as h (holder, grant_id, bucket, count)
+    select $4::uuid, grant_id, bucket, count from leased where count > 0
+    on conflict (holder, grant_id, bucket) do update set count = h.count + excluded.count
+)"""
+LEASE: Final = {
+    Period.SECOND: _LEASE.format(
+        unit="floor(extract(epoch from clock_timestamp()))::bigint", table="quota_second", held=""
+    ),
+    Period.DAY: _LEASE.format(
+        unit="floor((extract(epoch from clock_timestamp()) + 28800) / 86400)::bigint", table="quota_day", held=_HELD
+    ),
+}
+_SCARCE: Final = """
+select q.grant_id from quota_day q join unnest($1::uuid[], $2::bigint[]) n(g, bucket)
+    on q.grant_id = n.g and q.bucket = n.bucket
+where q.most - q.used < greatest(q.most / 4, 1024)
+"""
+_RETURN: Final = """
+with n as (select * from unnest($1::uuid[], $2::bigint[], $3::bigint[]) n(g, bucket, count)),
+held as (
+    update quota_held h set count = h.count - n.count from n
+    where h.holder = $4 and h.grant_id = n.g and h.bucket = n.bucket
+)
+update quota_day q set used = greatest(0, q.used - n.count)
+from (select * from n order by g) n where q.grant_id = n.g and q.bucket = n.bucket
+"""
+_BEAT: Final = """
+insert into replica as r (holder, worker, seen_at) values ($1, $2, clock_timestamp())
+on conflict (holder) do update set seen_at = excluded.seen_at where not r.settled returning true
+"""
+_FORGET: Final = """
+delete from replica r where settled and seen_at < now() - interval '2 days'
+    and not exists (select from quota_held h where h.holder = r.holder)
+"""
+_LOST: Final = """
+update replica set settled = true where holder = (
+    select r.holder from replica r
+    where r.holder <> $2 and r.seen_at < clock_timestamp() - make_interval(secs => $1)
+        and (not r.settled or exists (select from quota_held h where h.holder = r.holder))
+    order by r.holder limit 1 for update skip locked
+) returning holder, worker
+"""
+# What a replica served of a day's lease is in the records that it committed; all else of the lease goes back.
+_SETTLED: Final = """
+with served as (
+    select (r ->> 'grant')::uuid as grant_id, split_part(r ->> 'charged', ':', 2)::bigint as bucket, count(*) as count
+    from outbox o, jsonb_array_elements(convert_from(o.payload, 'UTF8')::jsonb -> 'records') r
+    where o.topic = 'access-logged' and o.key = $2 and o.created_at > now() - interval '26 hours'
+        and split_part(r ->> 'charged', ':', 1) = $1::uuid::text
+    group by 1, 2
+),
+over as (delete from quota_held where holder = $1 returning grant_id, bucket, count),
+freed as (
+    select over.grant_id, over.bucket, over.count - coalesce(served.count, 0) as count
+    from over left join served using (grant_id, bucket) order by over.grant_id
+)
+update quota_day q set used = greatest(0, q.used - freed.count)
+from freed where q.grant_id = freed.grant_id and q.bucket = freed.bucket
+"""
+
+
+class Meter:
+    """The leases of this replica, and the connection over which they come and go."""
+
+    def __init__(self, url: str, worker: str) -> None:
+        self._worker = worker
+        self.holder = uuid7()
+        """Who holds the leases: this replica, until the others gave it up."""
+        self.leases = Leases()
+        self._link = Link(url, "gateway meter", within=LEASE_WITHIN)
+        self._wanted: dict[Need, int] = {}
+        self._round: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ahead = time.time() - time.monotonic()
+        """The database's time less our own steady clock's: never more than it is, by the soonest answer so far."""
+        self._beaten_at = float("-inf")
+
+    def start(self) -> None:
+        for run in (self._sweep, self._settle):
+            self._run(run())
+
+    def _run(self, job: Any) -> None:
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Give back what was leased, as far as the database is there."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            await self._give_back(self.leases.idle(float("inf")), scarce=False)
+        await self._link.close()
+
+    def now(self) -> float:
+        """The database's time, as Unix time in seconds."""
+        return time.monotonic() + self._ahead
+
+    @property
+    def alive(self) -> bool:
+        """Whether the others count this replica among the living; else its leases are void."""
+        return time.monotonic() - self._beaten_at < ALIVE
+
+    async def take(self, grant: Grant) -> str | None:
+        """Charge one call to the grant's quota; returns the day's lease that it was taken from, for its record.
+
+        Raises:
+            Refused: 207, the quota is used up.
+            Unavailable: the shared counts cannot be asked.
+        """
+        if not self.alive:
+            await self._beat()
+        taken = self.leases.take(grant, self.now())
+        if taken is True:
+            return self._charge(grant)
+        try:
+            async with asyncio.timeout(LEASE_WITHIN):
+                while taken is not True:
+                    if taken is False:
+                        raise Refused(Code.QUOTA)
+                    await self._lease(taken)
+                    taken = self.leases.take(grant, self.now())
+        except TimeoutError:
+            raise Unavailable(Trouble.GRANTS) from None
+        return self._charge(grant)
+
+    def _charge(self, grant: Grant) -> str | None:
+        return f"{self.holder}:{bucket(Period.DAY, self.now())}" if grant.per_day is not None else None
+
+    def check(self, charge: str | None) -> None:
+        """Raises Unavailable if the lease that a call was charged to has been settled meanwhile."""
+        if charge is not None and not (self.alive and charge.startswith(str(self.holder))):
+            raise Unavailable(Trouble.GRANTS)
+
+    def give_back(self, grant: Grant, charge: str | None) -> None:
+        """A call that was charged is answered 503 after all."""
+        if charge is not None and not charge.startswith(str(self.holder)):
+            # The lease went back as a whole.
+            return
+        self.leases.give_back(grant, self.now())
+
+    async def _lease(self, needs: list[Need]) -> None:
+        """One query for all that need something at the moment."""
+        for need in needs:
+            self._wanted[need] = self._wanted.get(need, 0) + 1
+        if self._round is None:
+            self._round = asyncio.get_running_loop().create_future()
+            self._run(self._lease_round(self._round))
+        await asyncio.shield(self._round)
+
+    async def _lease_round(self, done: "asyncio.Future[None]") -> None:
+        try:
+            async with self._link.lock:
+                # Those who came while the last round was under way are in this one.
+                wanted, self._wanted, self._round = self._wanted, {}, None
+                for period in Period:
+                    asked = {need: n for need, n in wanted.items() if need.period is period}
+                    if asked:
+                        await self._ask(period, asked)
+        except Unavailable as away:
+            done.set_exception(away)
+            # Somebody may have gone meanwhile; that nobody looks at it is no fault.
+            done.exception()
+        else:
+            done.set_result(None)
+
+    async def _ask(self, period: Period, asked: dict[Need, int]) -> None:
+        values: list[Any] = [
+            [need.grant for need in asked],
+            [need.limit for need in asked],
+            [waiting + AHEAD[period] for waiting in asked.values()],
+        ]
+        if period is Period.DAY:
+            values.append(self.holder)
+        for row in await self._link.query(LEASE[period], *values):
+            self._set_clock(row["now"])
+            self.leases.add(
+                UUID(bytes=row["grant_id"].bytes),
+                period,
+                row["bucket"],
+                count=row["count"],
+                spent=row["spent"],
+                at=self.now(),
+            )
+
+    def _set_clock(self, told: float) -> None:
+        ahead = told - time.monotonic()
+        if ahead > self._ahead or ahead < self._ahead - _STEPPED:
+            self._ahead = ahead
+
+    async def _beat(self) -> None:
+        """Show that this replica lives. If it was given up meanwhile, it begins anew, with no lease."""
+        async with self._link.lock:
+            if self.alive:
+                return
+            await self._sign()
+
+    async def _sign(self) -> None:
+        began = time.monotonic()
+        if not await self._link.query(_BEAT, self.holder, self._worker):
+            self.holder = uuid7()
+            self.leases = Leases()
+            await self._link.query(_BEAT, self.holder, self._worker)
+        self._beaten_at = began
+
+    async def _sweep(self) -> None:
+        """Signs of life, and idle leases back where the others may need them."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                if time.monotonic() - self._beaten_at >= BEAT:
+                    async with self._link.lock:
+                        await self._sign()
+                await self._give_back(self.leases.idle(self.now()), scarce=True)
+            await asyncio.sleep(_SWEEP)
+
+    async def _give_back(self, idle: list[tuple[UUID, int, int]], *, scarce: bool) -> None:
+        if not idle:
+            return
+        async with self._link.lock:
+            chosen = {grant for grant, _, _ in idle}
+            if scarce:
+                rows = await self._link.query(_SCARCE, [grant for grant, _, _ in idle], [day for _, day, _ in idle])
+                chosen = {UUID(bytes=row["grant_id"].bytes) for row in rows}
+            back = [(g, day, self.leases.withdraw(g, day)) for g, day, _ in idle if g in chosen]
+            back = sorted(one for one in back if one[2])
+            if back:
+                grants, days, counts = (list(part) for part in zip(*back, strict=True))
+                await self._link.query(_RETURN, grants, days, counts, self.holder)
+
+    async def _settle(self) -> None:
+        """Give back what replicas had leased that died."""
+        while True:
+            await asyncio.sleep(_SETTLE)
+            with contextlib.suppress(Unavailable):
+                async with self._link.lock:
+                    for lost in await self._link.query(_LOST, DEAD, self.holder):
+                        await self._link.query(_SETTLED, lost["holder"], lost["worker"])
+                        _log.warning("gateway.replica_settled", worker=lost["worker"])
+                    await self._link.query(_FORGET)

@@ -1,0 +1,247 @@
+"""Reads the published views with the rights of `gateway_reader`.
+
+Calls that find one row at most are asked together: while one query of a lane is under way the next ones gather, so that
+many callers cost the database hardly more than one. Everything else is a query of its own.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from common import db, log
+from exchange import calendar
+from exchange.reading import After, Column, Order, Shape
+from exchange.values import Value
+from gateway.errors import Trouble, Unavailable
+
+QUERY_WITHIN: Final = 5.0
+ACQUIRE_WITHIN: Final = 2.0
+MAX_TOGETHER: Final = 64
+"""Calls that one query answers at most."""
+MAX_LANES: Final = 1000
+_MAX_STATEMENTS: Final = 200
+_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_log = log.get(__name__)
+
+Bindable = Value | list[Value]
+
+
+class Rows(NamedTuple):
+    """Rows as JSON fragments in the order of the columns."""
+
+    rows: Sequence[tuple[str, ...]]
+    batches: tuple[UUID, ...]
+    """That the rows came with, each once."""
+    as_of: str | None
+    """ISO 8601 of the newest batch in the same snapshot; None before the first."""
+    place: tuple[str | None, ...] | None = None
+    """Where the last row stands in the order, if there are more behind it."""
+
+
+class Reader:
+    """Connections to the exchange store, and the lanes in which calls wait for them."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._url = url
+        self._connections = connections
+        self._pool: asyncpg.Pool | None = None
+        self._lanes: dict[str, _Lane] = {}
+
+    async def start(self) -> None:
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._connections,
+            timeout=db.CONNECT_TIMEOUT,
+            command_timeout=QUERY_WITHIN,
+            statement_cache_size=_MAX_STATEMENTS,
+            max_inactive_connection_lifetime=300,
+            init=calendar.whole,
+            reset=_as_it_is,
+            server_settings={
+                **db.SERVER_SETTINGS,
+                "application_name": "gateway reader",
+                "jit": "off",
+                # The same statements for ever: planned once, by the index that each of them is made for.
+                "plan_cache_mode": "force_generic_plan",
+                "enable_hashjoin": "off",
+                "enable_mergejoin": "off",
+            },
+        )
+
+    async def stop(self) -> None:
+        if self._pool is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pool.close(), 5)
+
+    async def ping(self) -> None:
+        await self.query("select 1")
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait in lanes."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
+
+    @property
+    def busy(self) -> int:
+        """Connections in use."""
+        pool = self._pool
+        return pool.get_size() - pool.get_idle_size() if pool is not None else 0
+
+    async def query(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
+        """The rows of a statement.
+
+        Raises:
+            Unavailable: the store is away or too slow.
+        """
+        assert self._pool is not None
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+                found: Sequence[asyncpg.Record] = await connection.fetch(sql, *values)
+        except _TROUBLE as error:
+            _log.warning("gateway.store_failed", error=type(error).__name__)
+            raise Unavailable(Trouble.STORE) from error
+        return found
+
+    async def find(self, shape: Shape, values: list[Bindable]) -> Rows:
+        """The one row that a shape finds, if there is one (`shape.finds_one`).
+
+        Raises:
+            Unavailable: the store is away or too slow.
+        """
+        lane = self._lanes.get(shape.lane)
+        if lane is None:
+            self._forget_idle()
+            lane = self._lanes[shape.lane] = _Lane(self, shape)
+        return await lane.ask(shape.columns, values)
+
+    async def page(
+        self,
+        shape: Shape,
+        values: list[Bindable],
+        *,
+        limit: int,
+        skip: int = 0,
+        order: Order | None = None,
+        behind: tuple[str | None, ...] | None = None,
+    ) -> Rows:
+        """A page of the rows of a shape: after `skip` rows, or behind a place.
+
+        Raises:
+            Unavailable: the store is away or too slow.
+        """
+        # One more than is asked for tells whether there are more.
+        if behind is None:
+            found = await self.query(shape.single(order), *values, limit + 1, skip)
+        else:
+            null = order is not None and behind[0] is None
+            sql = shape.single(order, After.NULL if null else After.VALUE)
+            found = await self.query(sql, *values, *(behind[1:] if null else behind), limit + 1)
+        width = len(shape.columns)
+        shown = slice(1, width + 1)
+        if not found or found[0][width + 1] is None:
+            return Rows((), (), found[0][0] if found else None)
+        kept = found[:limit]
+        place = tuple(found[limit - 1][width + 2 :]) if len(found) > limit else None
+        batches = tuple(dict.fromkeys([row[width + 1] for row in kept]))
+        return Rows([row[shown] for row in kept], batches, found[0][0], place)
+
+    def _forget_idle(self) -> None:
+        if len(self._lanes) >= MAX_LANES:
+            self._lanes = {name: lane for name, lane in self._lanes.items() if lane.busy}
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """Nothing that is done here leaves anything in a session; asking the server to clean it costs a round trip."""
+
+
+class _Waiting(NamedTuple):
+    values: list[Bindable]
+    columns: tuple[Column, ...]
+    done: "asyncio.Future[Rows]"
+
+
+class _Lane:
+    """Calls that differ in values and in the columns that they show: one query for all that wait."""
+
+    def __init__(self, reader: Reader, shape: Shape) -> None:
+        self._reader = reader
+        self._shape = shape
+        self._columns: list[Column] = []
+        self._pickers: dict[tuple[Column, ...], Callable[[asyncpg.Record], tuple[str, ...]]] = {}
+        self._sql = ""
+        self._width = 0
+        self.waiting: list[_Waiting] = []
+        self.busy = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ask(self, columns: tuple[Column, ...], values: list[Bindable]) -> "asyncio.Future[Rows]":
+        if columns not in self._pickers:
+            self._learn(columns)
+        done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        self.waiting.append(_Waiting(values, columns, done))
+        if not self.busy:
+            self.busy = True
+            self._task = asyncio.create_task(self._run())
+        return done
+
+    def _learn(self, columns: tuple[Column, ...]) -> None:
+        """Show these columns too from the next query on; those that were shown keep their places."""
+        self._columns += [column for column in columns if column not in self._columns]
+        places = [self._columns.index(column) + 2 for column in columns]
+        one = itemgetter(*places)
+        self._pickers[columns] = one if len(places) > 1 else lambda row: (one(row),)
+        self._sql = self._shape.many(self._columns)
+        self._width = len(self._columns)
+
+    async def _run(self) -> None:
+        try:
+            while self.waiting:
+                taken = self.waiting[:MAX_TOGETHER]
+                del self.waiting[: len(taken)]
+                try:
+                    await self._answer(taken)
+                except Unavailable as away:
+                    for waiting in taken:
+                        if not waiting.done.done():
+                            waiting.done.set_exception(away)
+        finally:
+            self.busy = False
+            for left in self.waiting:
+                left.done.cancel()
+
+    async def _answer(self, taken: list[_Waiting]) -> None:
+        sql, batch_at = self._sql, self._width + 2
+        found = await self._reader.query(sql, *_arrays(self._shape, taken))
+        for row in found:
+            asked = taken[row[0] - 1]
+            batch = row[batch_at]
+            rows = (self._pickers[asked.columns](row),) if batch is not None else ()
+            if not asked.done.done():
+                asked.done.set_result(Rows(rows, (batch,) if batch is not None else (), row[1]))
+        if len(found) < len(taken):
+            raise Unavailable(Trouble.STORE)
+
+
+def _arrays(shape: Shape, taken: list[_Waiting]) -> list[Any]:
+    """The values of several calls as `Shape.many` binds them."""
+    arrays: list[Any] = []
+    for n in range(len(shape.named)):
+        column = [waiting.values[n] for waiting in taken]
+        if not shape.is_in(n):
+            arrays.append(column)
+            continue
+        flat: list[Any] = []
+        first, last = [], []
+        for values in column:
+            assert isinstance(values, list)
+            first.append(len(flat) + 1)
+            flat += values
+            last.append(len(flat))
+        arrays += [flat, first, last]
+    return arrays
