@@ -8,8 +8,8 @@ import asyncpg
 import orjson
 import uvicorn
 
-SQL = os.environ["FLOOR_SQL"]
-COLUMNS = os.environ["FLOOR_COLUMNS"].split(",")
+QUERIES = orjson.loads(os.environ["FLOOR_QUERIES"])
+"""By path: the statement, the parameters that it binds, the columns that it gives."""
 HEADERS = [(b"content-type", b"application/json; charset=utf-8")]
 
 
@@ -17,10 +17,10 @@ class Floor:
     """As many connections as ours reads with, each with the statement prepared."""
 
     async def start(self) -> None:
-        self.free: asyncio.Queue[asyncpg.prepared_stmt.PreparedStatement] = asyncio.Queue()
+        self.free: asyncio.Queue[dict[str, asyncpg.prepared_stmt.PreparedStatement]] = asyncio.Queue()
         for _ in range(int(os.environ["FLOOR_CONNECTIONS"])):
             connection = await asyncpg.connect(os.environ["FLOOR_URL"])
-            self.free.put_nowait(await connection.prepare(SQL))
+            self.free.put_nowait({path: await connection.prepare(sql) for path, (sql, _, _) in QUERIES.items()})
 
     async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]
         if scope["type"] == "lifespan":
@@ -31,12 +31,13 @@ class Floor:
             return
         message = await receive()
         given = dict(parse_qsl(scope["query_string"].decode() + "&" + message.get("body", b"").decode()))
-        statement = await self.free.get()
+        _, names, columns = QUERIES[scope["path"]]
+        statements = await self.free.get()
         try:
-            rows = await statement.fetch(given["code"], 100)
+            rows = await statements[scope["path"]].fetch(*[given[name] for name in names])
         finally:
-            self.free.put_nowait(statement)
-        data = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+            self.free.put_nowait(statements)
+        data = [dict(zip(columns, row, strict=True)) for row in rows]
         body = orjson.dumps({"SUCCESS": "1", "DATA": data}, default=str)
         length = (b"content-length", str(len(body)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, length]})

@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,13 +25,15 @@ from provision.secrets import EXCHANGE, LOADER, READER, postgres_url
 from shuqiao import Refused, Session
 from stack import free_ports
 from tests.bench.load import CannotBench, Target
-from tests.support.databases import value
+from tests.support.databases import query, value
 from tests.support.waiting import until
 
 ROWS = 100_000
 GRANTS = 32
 COLUMNS = ("code", "name", "amount", "updated")
 STORE_CONNECTIONS = 8
+Query = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A statement, the parameters that it binds, the columns that it gives."""
 SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 ITEMS: list[dict[str, Any]] = [
     {"code": "code", "name": "编号", "type": "text", "length": 12, "key_place": 1, "nullable": False},
@@ -61,13 +64,19 @@ def row(number: int) -> tuple[str, str, Decimal, date]:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[World]:
-    """Start the exchange, fill it through its public APIs (the rows by the loader), start the competitors."""
-    with ExitStack() as stack:
-        settings = {"gateway": {"GATEWAY_STORE_CONNECTIONS": str(STORE_CONNECTIONS), "GATEWAY_LOG_LEVEL": "WARNING"}}
-        system = stack.enter_context(System.open(folder / "system", settings=settings))
+def opened(folder: Path) -> Iterator[System]:
+    """The exchange as it is measured: durable, and with as many connections to the store as the floor has."""
+    settings = {"gateway": {"GATEWAY_STORE_CONNECTIONS": str(STORE_CONNECTIONS), "GATEWAY_LOG_LEVEL": "WARNING"}}
+    with System.open(folder / "system", settings=settings) as system:
         check_safe(system)
         system.enter_units()
+        yield system
+
+
+@contextmanager
+def made(system: System) -> Iterator[World]:
+    """Fill the exchange through its public APIs (the rows by the loader), start the competitors."""
+    with ExitStack() as stack:
         entry = publish(system)
         services = [f"bench-{number}" for number in range(GRANTS)]
         offer(system, entry, services)
@@ -82,8 +91,8 @@ def made(folder: Path) -> Iterator[World]:
             system, EXCHANGE, "select quote_ident(schema_name) || '.' || quote_ident(view_name) from exchange.resource"
         )
         asyncio.run(fill_usual(system, view, unit_key, services, method_keys))
-        floor = stack.enter_context(competitor(system, "floor", view))
-        usual = stack.enter_context(competitor(system, "usual", view))
+        floor = stack.enter_context(competitor(system, "floor", view, floor_queries(view)))
+        usual = stack.enter_context(competitor(system, "usual", view, {}))
         yield World(system, targets, view, floor, usual)
 
 
@@ -223,11 +232,16 @@ async def fill_usual(system: System, view: str, unit_key: str, services: list[st
 
 def floor_sql(view: str) -> str:
     """The query of all three: the granted columns of one key, in key order, at most a page."""
-    return f"select {', '.join(COLUMNS)} from {view} where code = $1 order by code limit $2"
+    return f"select {', '.join(COLUMNS)} from {view} where code = $1 order by code limit 100"
+
+
+def floor_queries(view: str) -> dict[str, Query]:
+    """What the floor answers for `gateway.call`: the paths of its services, all with the same statement."""
+    return {f"/bench-{number}": (floor_sql(view), ("code",), COLUMNS) for number in range(GRANTS)}
 
 
 @contextmanager
-def competitor(system: System, name: str, view: str) -> Iterator[str]:
+def competitor(system: System, name: str, view: str, queries: Mapping[str, Query]) -> Iterator[str]:
     """Run a competitor as a process of its own while the block runs."""
     (port,) = free_ports(1)
     url = postgres_url(system.secrets, system.addresses, READER, EXCHANGE)
@@ -237,8 +251,7 @@ def competitor(system: System, name: str, view: str) -> Iterator[str]:
         f"{prefix}_PORT": str(port),
         f"{prefix}_CONNECTIONS": str(STORE_CONNECTIONS),
         "FLOOR_URL": url,
-        "FLOOR_SQL": floor_sql(view),
-        "FLOOR_COLUMNS": ",".join(COLUMNS),
+        "FLOOR_QUERIES": json.dumps(queries),
         "USUAL_URL": url.replace("postgresql://", "postgresql+asyncpg://"),
     }
     process = subprocess.Popen([sys.executable, "-m", f"tests.bench.{name}"], env=environment)
@@ -263,11 +276,20 @@ def _listens(port: int) -> bool:
 def await_rest(system: System) -> None:
     """Before each turn: the outbox is empty and the trail has caught up."""
     unsent = "select count(*) from outbox where published_at is null"
-    records = "select coalesce(sum(jsonb_array_length(convert_from(payload, 'UTF8')::jsonb->'records')), 0) from outbox"
     until(lambda: value(system, "gateway", unsent) == 0, within=120, what="an empty outbox")
-    made_count = value(system, "gateway", records)
-    until(
-        lambda: value(system, "audit", "select count(*) from call") >= made_count,
-        within=180,
-        what="a trail that has caught up",
+    # The last row of each worker says up to which number its records go.
+    last = query(
+        system,
+        "gateway",
+        "select r ->> 'worker' as worker, r ->> 'start' as start,"
+        " (r ->> 'first')::bigint + jsonb_array_length(r -> 'records') as next"
+        " from (select convert_from(payload, 'UTF8')::jsonb as r from outbox"
+        " where id in (select max(id) from outbox group by key)) as newest",
     )
+    kept = "select max(next_number) from worker_progress where worker = $1 and start = $2::uuid"
+    for row_of in last:
+        until(
+            lambda told=row_of: (value(system, "audit", kept, told["worker"], told["start"]) or 0) >= told["next"],
+            within=180,
+            what="a trail that has caught up",
+        )

@@ -1,9 +1,10 @@
 """The trace that a request or an event belongs to (W3C Trace Context), carried along in a context variable."""
 
-import os
 import re
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+
+from common.ids import random_bits
 
 _TRACEPARENT = re.compile(r"\A00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}\Z")
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
@@ -24,7 +25,17 @@ _current: ContextVar[Trace | None] = ContextVar("shuqiao_trace", default=None)
 
 def fresh() -> Trace:
     """A new trace."""
-    return Trace(os.urandom(16).hex(), os.urandom(8).hex())
+    return Trace(new_id(), _new_span())
+
+
+def new_id() -> str:
+    """The id of a new trace."""
+    # All zeros would be no id; that is drawn once in 2**128 times.
+    return f"{random_bits(128):032x}"
+
+
+def _new_span() -> str:
+    return f"{random_bits(64):016x}"
 
 
 def parse(traceparent: str | None) -> Trace | None:
@@ -38,7 +49,7 @@ def parse(traceparent: str | None) -> Trace | None:
 def enter(traceparent: str | None = None) -> tuple[Trace, Token[Trace | None]]:
     """Go on in the trace of the header, or begin one; give the token back to `leave`."""
     came = parse(traceparent)
-    trace = Trace(came.trace_id, os.urandom(8).hex()) if came else fresh()
+    trace = Trace(came.trace_id, _new_span()) if came else fresh()
     return trace, _current.set(trace)
 
 

@@ -131,12 +131,15 @@ class Shape:
             where.append(_behind(self.source, order, after, taken))
             taken += len(natural) + (order is not None and after is After.VALUE)
         shown = [*self._columns(self.columns, _numbered), BATCH, *(f"{column}::text" for column in place)]
-        first = [] if order is None else [f"{place[0]}{' desc' if order.descending else ''} nulls last"]
+        # Qualified: a bare name would mean the place as a text, which stands under the same name among what is shown.
+        ordered = [f"s.{column}" for column in natural]
+        if order is not None:
+            ordered.insert(0, f"s.{place[0]}{' desc' if order.descending else ''} nulls last")
         return (
             f"select {AS_OF}.as_of, r.* from ({self._as_of()}) {AS_OF} left join lateral ("  # noqa: S608  names quoted
-            f"select {', '.join(shown)} from {self.source.view}"
+            f"select {', '.join(shown)} from {self.source.view} s"
             + (f" where {' and '.join(where)}" if where else "")
-            + f" order by {', '.join([*first, *natural])} limit ${taken + 1}"
+            + f" order by {', '.join(ordered)} limit ${taken + 1}"
             + (f" offset ${taken + 2}" if after is After.START else "")
             + ") r on true"
         )

@@ -55,11 +55,11 @@ _Refused: TypeAlias = tuple[Record, Exception]
 class CallReader:
     """The reader of `access-logged` of one process; the processes of its group share the partitions."""
 
-    def __init__(self, kafka: bus.Kafka, db: Db, name: str, *, fetch_wait_ms: int = _FETCH_WAIT_MS) -> None:
+    def __init__(self, kafka: bus.Kafka, db: Db, name: str, event: type[AccessLogged] = AccessLogged) -> None:
         self._kafka = kafka
         self._db = db
         self._name = name
-        self._fetch_wait_ms = fetch_wait_ms
+        self._event = event
         self._producer: AIOKafkaProducer | None = None
 
     @contextlib.asynccontextmanager
@@ -80,13 +80,13 @@ class CallReader:
     def consumer(self) -> AIOKafkaConsumer:
         """A consumer of the group, which commits nothing by itself and begins at the first record."""
         return AIOKafkaConsumer(
-            AccessLogged.topic,
+            self._event.topic,
             **self._kafka.client_options(),
             client_id=self._name,
-            group_id=bus.group(self._name, AccessLogged),
+            group_id=bus.group(self._name, self._event),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._fetch_wait_ms,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_partition_fetch_bytes=4 * base.MAX_BYTES,
         )
 
@@ -168,7 +168,7 @@ class CallReader:
         taken: list[_Taken] = []
         for record in records:
             try:
-                taken.append(_understood(record))
+                taken.append(self._understood(record))
             except (Refusal, ValidationError) as error:
                 refused.append((record, error))
         if not taken:
@@ -188,6 +188,13 @@ class CallReader:
             if new:
                 await service.keep_calls(tx, new)
         return refused
+
+    def _understood(self, record: Record) -> _Taken:
+        """Raises Undecodable: the record is none of this topic's events."""
+        meta = bus.meta_of(self._event, record)
+        event = base.read(self._event, record.key, record.value)
+        assert isinstance(event, AccessLogged)
+        return _Taken(record, meta, Group.told(event, record.value or b""))
 
     async def _park(self, record: Record, error: Exception, attempts: int) -> None:
         """Dead-letter a record; returns when the broker has it.
@@ -213,14 +220,6 @@ class CallReader:
             raise Unwell("broker") from trouble
         origin = f"{record.topic}/{record.partition}/{record.offset}"
         _log.error("bus.dead_lettered", origin=origin, reason=reason, attempts=attempts)
-
-
-def _understood(record: Record) -> _Taken:
-    """Raises Undecodable: the record is none of this topic's events."""
-    meta = bus.meta_of(AccessLogged, record)
-    event = base.read(AccessLogged, record.key, record.value)
-    assert isinstance(event, AccessLogged)
-    return _Taken(record, meta, Group.told(event, record.value))
 
 
 def slices(records: Sequence[Record]) -> Iterator[list[Record]]:

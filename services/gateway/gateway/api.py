@@ -129,7 +129,7 @@ def calls(
     at_most: int = MAX_WORKING,
 ) -> Calls:
     """The application that answers at most so many calls at once."""
-    return Calls(gateway, counted, timed, flood or Flood(), at_most)
+    return Calls(gateway, counted, timed, Flood() if flood is None else flood, at_most)
 
 
 async def _answer(gateway: Gateway, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:

@@ -99,7 +99,11 @@ class Worker:
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
         measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
         measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))
-        measures.gauge("gateway_flood_sources", "Source addresses whose refusals are counted", lambda: len(self._flood))
+        measures.gauge("gateway_lookups_waiting", "Calls that wait for the store", lambda: self._reader.waiting)
+        measures.gauge("gateway_store_connections", "Connections to the store in use", lambda: self._reader.busy)
+        measures.gauge(
+            "gateway_flood_sources", "Source addresses whose refusals are counted", lambda: self._flood.sources
+        )
         return made
 
     def _door(self, calls: api.Calls) -> jobs.Door:

@@ -1,8 +1,9 @@
 """A call, from its parameters to its answer: decided, read, formed, recorded; in this order and no other."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from common import log
 from common.clock import Clock
@@ -20,7 +21,11 @@ from gateway.store.metering import Meter
 from gateway.store.reading import Reader, Rows
 from gateway.store.recording import Recorder
 
+SUCCESS: Final = Code.SUCCESS.value
 _log = log.get(__name__)
+
+
+Header = tuple[bytes, bytes]
 
 
 class Reply(NamedTuple):
@@ -29,7 +34,7 @@ class Reply(NamedTuple):
     status: int
     media: bytes | None
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
         given = parameters(query, kind, body, headers)
         output = decisions.wanted_format(given)
         reply = await _decide_and_read(gateway, call, given, headers)
-        gateway.meter.check(call.charged)
+        gateway.meter.check(call.charge)
     except Decided as refused:
         call.who = refused.who
         reply = _failed(call, refused.code, output)
@@ -96,29 +101,29 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     access = _admit(gateway, call, given)
     assert call.who.grant is not None
     if call.who.grant.metered:
-        call.charged = await gateway.meter.take(call.who.grant)
-        call.metered = True
+        call.charge = await gateway.meter.take(call.who.grant)
     plan = call.plan = decisions.plan(given, headers, call.who, access, memory)
     question = _question(call, given) if plan.paging.cursor is not None else None
     behind = gateway.seal.open(plan.paging.cursor, question) if plan.paging.cursor and question else None
     call.checked_at = gateway.clock()
     if access.scope.verify:
         await _count_claims(gateway, call, plan)
-    found = await _read(gateway, plan, behind)
+    found = await (_find(gateway, plan) or _page(gateway, plan, behind))
     while memory.changes != seen:
         # The grant is read again just before the answer: what was taken back meanwhile is not given.
         seen = memory.changes
         again = decisions.plan(given, headers, call.who, _admit(gateway, call, given), memory)
         if not again.same_as(plan):
             plan = call.plan = again
-            found = await _read(gateway, plan, behind)
+            found = await (_find(gateway, plan) or _page(gateway, plan, behind))
     call.sourced_at = gateway.clock()
     template = plan.template
     rows = (answers.verified(template, found.rows),) if template.claimed else found.rows
     call.batches, call.rows = found.batches, len(found.rows)
-    reply = Reply(200, answers.MEDIA[plan.output.format], answers.success(template, rows, plan.output))
-    call.code = Code.SUCCESS.value
-    return reply._replace(headers=_headers(gateway, call, given, plan, found))
+    output = plan.output
+    body = answers.success(template, rows, output)
+    call.code = SUCCESS
+    return Reply(200, answers.MEDIA[output.format], body, _headers(gateway, call, given, plan, found))
 
 
 def _admit(gateway: Gateway, call: Call, given: dict[str, str]) -> Access:
@@ -132,11 +137,15 @@ async def _count_claims(gateway: Gateway, call: Call, plan: Plan) -> None:
     await gateway.claims.admit(call.who.unit, identity, claims)
 
 
-async def _read(gateway: Gateway, plan: Plan, behind: Place | None) -> Rows:
-    shape, paging, output = plan.template.shape, plan.paging, plan.output
-    if shape.finds_one and behind is None and not paging.skip:
-        return await gateway.reader.find(shape, plan.values)
-    if output.single or plan.template.claimed:
+def _find(gateway: Gateway, plan: Plan) -> "asyncio.Future[Rows] | None":
+    """The rows of a call that finds one at most; None if it may find more."""
+    shape, paging = plan.template.shape, plan.paging
+    return gateway.reader.find(shape, plan.values) if shape.finds_one and paging.first else None
+
+
+async def _page(gateway: Gateway, plan: Plan, behind: Place | None) -> Rows:
+    shape, paging = plan.template.shape, plan.paging
+    if plan.output.single or plan.template.claimed:
         # One is asked for; the second tells that it is not the only one.
         return await gateway.reader.page(shape, plan.values, limit=2)
     return await gateway.reader.page(
@@ -158,20 +167,17 @@ def _question(call: Call, given: dict[str, str]) -> Question:
     )
 
 
-def _headers(
-    gateway: Gateway, call: Call, given: dict[str, str], plan: Plan, found: Rows
-) -> tuple[tuple[bytes, bytes], ...]:
-    headers: list[tuple[bytes, bytes]] = []
-    if found.as_of is not None:
-        headers.append((b"x-data-as-of", found.as_of.encode()))
+def _headers(gateway: Gateway, call: Call, given: dict[str, str], plan: Plan, found: Rows) -> tuple[Header, ...]:
+    as_of: tuple[Header, ...] = () if found.as_of is None else ((b"x-data-as-of", found.as_of.encode()),)
     if plan.template.claimed or plan.output.single:
-        return tuple(headers)
+        return as_of
     if found.place is not None:
-        headers.append((b"x-next-cursor", gateway.seal.close(found.place, _question(call, given)).encode()))
-    elif plan.paging.cursor is None and (found.rows or not plan.paging.skip):
+        cursor = gateway.seal.close(found.place, _question(call, given))
+        return (*as_of, (b"x-next-cursor", cursor.encode()))
+    if plan.paging.cursor is None and (found.rows or not plan.paging.skip):
         # The end was seen, so all that match are counted.
-        headers.append((b"x-total-count", b"%d" % (plan.paging.skip + len(found.rows))))
-    return tuple(headers)
+        return (*as_of, (b"x-total-count", b"%d" % (plan.paging.skip + len(found.rows))))
+    return as_of
 
 
 async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) -> Reply:
@@ -183,12 +189,8 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
         # The record may still be committed; the answer that it speaks of has not been given.
         reply = _unavailable(gateway, call, trouble, output)
         header = records.content_digest(reply.body)[1]
-    return Reply(
-        reply.status,
-        reply.media,
-        reply.body,
-        (*reply.headers, (b"content-digest", header), (b"x-trace-id", call.trace_id.encode())),
-    )
+    status, media, body, headers = reply
+    return Reply(status, media, body, (*headers, (b"content-digest", header), (b"x-trace-id", call.trace_id.encode())))
 
 
 async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | None:
@@ -211,10 +213,10 @@ def _failed(call: Call, code: Code, output: Format) -> Reply:
 
 def _unavailable(gateway: Gateway, call: Call, trouble: Trouble, output: Format) -> Reply:
     call.code = Code.PLATFORM.value
-    if call.metered and call.who.grant is not None:
+    if call.charge is not None:
         # What the platform could not answer is not charged.
-        gateway.meter.give_back(call.who.grant, call.charged)
-        call.metered, call.charged = False, None
+        gateway.meter.give_back(call.charge)
+        call.charge = None
     call.rows, call.batches = 0, ()
     body = answers.failure(Code.PLATFORM, output)
     return Reply(503, answers.MEDIA[output], body, ((b"x-reason", trouble.value.encode()), (b"retry-after", b"1")))

@@ -22,7 +22,7 @@ MAX_TEMPLATES: Final = 64
 class Template:
     """Calls with the same parameters: what to read, in which order the values are bound."""
 
-    __slots__ = ("claimed", "codes", "filters", "items", "record", "shape", "subject")
+    __slots__ = ("bound", "claimed", "codes", "filters", "items", "record", "shape", "subject")
 
     def __init__(self, scope: "Scope", names: tuple[str, ...]) -> None:
         structure = scope.structure
@@ -31,6 +31,10 @@ class Template:
         self.filters = {name: parameter for name, parameter in found.items() if name not in claims}
         """By parameter, in the order of binding."""
         self.claimed = {name: found[name] for name in claims}
+        self.bound = tuple(
+            (name, parameter, parameter.item.code, parameter.operator.value) for name, parameter in self.filters.items()
+        )
+        """The same with what records say of them."""
         columns = tuple(Column(found[name].item, claimed=True) for name in claims) or scope.columns
         self.items = tuple(column.item for column in columns)
         self.codes = tuple(item.code for item in self.items)
@@ -41,8 +45,8 @@ class Template:
         self.shape = Shape(scope.source, columns, (*conditions, *scope.row_conditions))
         whole = structure.identity or tuple(item.code for item in structure.key)
         given = [code for code in whole if code in self.filters]
-        self.subject = whole if whole and len(given) == len(whole) else ()
-        """The parameters whose values say whom or what is asked about, in order; empty if not all are given."""
+        self.subject = tuple(list(self.filters).index(code) for code in given) if whole and given == list(whole) else ()
+        """The places of the values that say whom or what is asked about, in order; empty if not all are given."""
 
 
 class Scope:

@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from common.events import Operator, UnitState
-from common.keys import KeyKind, Pepper, well_formed
+from common.keys import LENGTH as KEY_LENGTH
+from common.keys import Pepper
 from exchange.reading import Order
 from exchange.values import BadValue, read
 from gateway.domain.access import Access, Bindable, Template
 from gateway.domain.grants import Filterable, Grant, Service
 from gateway.domain.memory import Memory
-from gateway.domain.requests import METHOD_KEY, NOTE_HEADERS, UNIT_KEY, Headers, note_fits
+from gateway.domain.requests import METHOD_KEY, NOTE_HEADERS, NOTED, UNIT_KEY, Headers, note_fits
 from gateway.errors import Code, Refused
 
 V = TypeVar("V")
@@ -56,6 +57,9 @@ class Who:
     grant: Grant | None = None
 
 
+NOBODY: Final = Who()
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """How an answer is formed."""
@@ -63,11 +67,8 @@ class Output:
     format: Format = Format.JSON
     style: Style = Style.COMPLEX
     structure: Structure = Structure.LM
-
-    @property
-    def single(self) -> bool:
-        """Whether one record is asked for."""
-        return self.structure in {Structure.KV, Structure.SR}
+    single: bool = False
+    """Whether one record is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Paging:
     order: Order | None = None
     cursor: str | None = None
     """As it came; opened where the secret is."""
+
+    @property
+    def first(self) -> bool:
+        """Whether the rows are asked for from the first on."""
+        return self.cursor is None and self.skip == 0
 
 
 PLAIN: Final = Output()
@@ -111,7 +117,7 @@ class Decided(Exception):  # noqa: N818  an answer, not a malfunction
 
 def wanted_format(parameters: dict[str, str]) -> Format:
     """The form of a failure's answer: what was asked for if it is one, else JSON."""
-    return Format.XML if parameters.get("format") == Format.XML else Format.JSON
+    return Format.XML if "format" in parameters and parameters["format"] == Format.XML else Format.JSON
 
 
 def identify(parameters: dict[str, str], service: str | None, memory: Memory, peppers: tuple[Pepper, ...]) -> Who:
@@ -123,7 +129,7 @@ def identify(parameters: dict[str, str], service: str | None, memory: Memory, pe
     unit_key, method_key = parameters.get(UNIT_KEY), parameters.get(METHOD_KEY)
     if not unit_key or not method_key:
         raise Decided(Code.PARAMETERS, Who())
-    unit = _look_up(KeyKind.UNIT, unit_key, memory.unit_keys, peppers)
+    unit = _look_up(unit_key, memory.unit_keys, peppers)
     if unit is None:
         raise Decided(Code.UNIT_KEY, Who())
     who = Who(unit=unit[0], unit_key=unit[1])
@@ -131,7 +137,7 @@ def identify(parameters: dict[str, str], service: str | None, memory: Memory, pe
     if found is None:
         raise Decided(Code.SERVICE, who)
     who.service = found
-    method = _look_up(KeyKind.METHOD, method_key, memory.method_keys, peppers)
+    method = _look_up(method_key, memory.method_keys, peppers)
     grant = memory.grants.get(method[0]) if method is not None else None
     if method is None or grant is None or grant.unit != who.unit:
         raise Decided(Code.METHOD_KEY, who)
@@ -141,9 +147,9 @@ def identify(parameters: dict[str, str], service: str | None, memory: Memory, pe
     return who
 
 
-def _look_up(kind: KeyKind, key: str, held: dict[tuple[str, str], V], peppers: tuple[Pepper, ...]) -> V | None:
-    """Whose key it is. A key that is not well formed is nobody's, and no table is asked."""
-    if not well_formed(kind, key):
+def _look_up(key: str, held: dict[tuple[str, str], V], peppers: tuple[Pepper, ...]) -> V | None:
+    """Whose key it is."""
+    if len(key) != KEY_LENGTH:
         return None
     for pepper in peppers:
         found = held.get((pepper.id, pepper.digest(key)))
@@ -187,15 +193,17 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, access: Access,
     optional = not _OPTIONAL.isdisjoint(parameters)
     names = tuple(n for n in parameters if n != UNIT_KEY and n != METHOD_KEY and not (optional and n in _OPTIONAL))  # noqa: PLR1714  in the path of every call
     template = access.scope.template(names)
-    _check_headers(headers, grant)
+    if grant.required_headers or not NOTED.isdisjoint(headers):
+        _check_headers(headers, grant)
     if optional:
         _check_optional(parameters, template)
         output, paging = _output(parameters), _paging(parameters, service, access)
     else:
         output, paging = PLAIN, FIRST if service.page_limit >= DEFAULT_PAGE else Paging(limit=service.page_limit)
-    values = [_bind(parameter, parameters[name], memory) for name, parameter in template.filters.items()]
+    values = [_bind(parameter, parameters[name], memory) for name, parameter, _, _ in template.bound]
     values += access.row_values
-    values += [_bind(parameter, parameters[name], memory) for name, parameter in template.claimed.items()]
+    if template.claimed:
+        values += [_bind(parameter, parameters[name], memory) for name, parameter in template.claimed.items()]
     return Plan(template, values, output, paging)
 
 
@@ -203,9 +211,8 @@ def _check_headers(headers: Headers, grant: Grant) -> None:
     for header in grant.required_headers:
         if not headers.get(header):
             raise Refused(Code.PARAMETERS)
-    for name in NOTE_HEADERS:
-        if name in headers and not note_fits(headers[name]):
-            raise Refused(Code.PARAMETERS)
+    if not all(note_fits(headers[name]) for name in NOTE_HEADERS if name in headers):
+        raise Refused(Code.PARAMETERS)
 
 
 def _check_optional(parameters: dict[str, str], template: Template) -> None:
@@ -216,10 +223,12 @@ def _check_optional(parameters: dict[str, str], template: Template) -> None:
 
 
 def _output(parameters: dict[str, str]) -> Output:
+    structure = _one_of(Structure, parameters, "rsStructure")
     return Output(
         _one_of(Format, parameters, "format"),
         _one_of(Style, parameters, "rsStyle"),
-        _one_of(Structure, parameters, "rsStructure"),
+        structure,
+        single=structure in {Structure.KV, Structure.SR},
     )
 
 

@@ -7,6 +7,8 @@ the same. Whatever is over a limit is refused before it is a call.
 from collections.abc import Sequence
 from typing import Final
 
+import httptools
+
 MAX_LINE: Final = 8 * 1024
 """Bytes of a request line, without its end of line; over it 414."""
 MAX_HEADERS: Final = 64
@@ -46,3 +48,15 @@ def faulty(version: str, hosts: int, encodings: Sequence[bytes]) -> int:
     if encodings and (len(encodings) > 1 or encodings[0].strip().lower() != b"chunked"):
         return 400
     return 0
+
+
+def target(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request's target, as they came; one in neither of the two usual forms is all path."""
+    if url.startswith(b"/"):
+        path, _, query = url.partition(b"?")
+        return path, query
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserError:
+        return url, b""
+    return parsed.path or b"/", parsed.query or b""

@@ -83,8 +83,9 @@ class Flood:
     _forgotten: dict[Kind, _Counted] = field(default_factory=dict)
     _over: list[Tally] = field(default_factory=list)
 
-    def __len__(self) -> int:
-        """Sources that are kept."""
+    @property
+    def sources(self) -> int:
+        """How many sources are kept."""
         return len(self._sources)
 
     def bad_key(self, address: str, kind: Kind, at: datetime) -> bool:

@@ -14,7 +14,8 @@ from gateway.domain.grants import Grant
 _SHANGHAI: Final = 8 * 3600
 _DAY: Final = 86_400
 IDLE: Final = 1.0
-"""Seconds after which a lease that nobody uses may go back."""
+"""Seconds after which a lease that nobody uses may go back, and a count that was used up is asked again: what another
+replica had leased and did not use may be there by then."""
 
 
 class Period(StrEnum):
@@ -32,10 +33,15 @@ class Lease:
     """Calls of one grant in one calendar unit that this replica may still serve."""
 
     bucket: int
+    limit: int
+    """The quota that it was leased under."""
     left: int
     spent: bool
-    """Whether the shared count has nothing more to give."""
+    """Whether the shared count had nothing more to give."""
     used_at: float
+    asked_at: float
+    aside: int = 0
+    """Calls that may not be served, for the quota was lowered; they go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,19 @@ class Need:
     grant: UUID
     period: Period
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One call that was taken from the leases of a replica: what is undone if it is not served, and its record."""
+
+    leases: "Leases"
+    grant: Grant
+    """As it was when it was taken."""
+    at: float
+    """When it was taken: what was taken in one calendar unit is not given back in another."""
+    lease: str | None
+    """The holder and the day of the lease, for the record; None without a quota per day."""
 
 
 class Leases:
@@ -67,11 +86,11 @@ class Leases:
             lease = self._held.get((grant.id, period))
             if limit == 0:
                 return False
-            if lease is None or lease.bucket != bucket(period, at):
+            if lease is None or lease.bucket != bucket(period, at) or lease.limit != limit:
                 needs.append(Need(grant.id, period, limit))
             elif lease.left > 0:
                 found.append(lease)
-            elif lease.spent:
+            elif lease.spent and at - lease.asked_at < IDLE:
                 return False
             else:
                 needs.append(Need(grant.id, period, limit))
@@ -83,32 +102,36 @@ class Leases:
         return True
 
     def give_back(self, grant: Grant, at: float) -> None:
-        """Undo a `take`: the call was answered 503 and is not charged."""
+        """Undo the `take` of this instant: the call was answered 503 and is not charged."""
         for period, _ in limits(grant):
             lease = self._held.get((grant.id, period))
             if lease is not None and lease.bucket == bucket(period, at):
                 lease.left += 1
 
-    def add(self, grant: UUID, period: Period, unit: int, *, count: int, spent: bool, at: float) -> None:
+    def add(self, need: Need, unit: int, *, count: int, spent: bool, at: float) -> None:
         """Take in what the database leased."""
-        name = (grant, period)
+        name = (need.grant, need.period)
         lease = self._held.get(name)
         if lease is None or lease.bucket != unit:
-            self._held[name] = Lease(unit, count, spent, at)
+            self._held[name] = Lease(unit, need.limit, count, spent, at, at)
             return
+        if need.limit < lease.limit:
+            # How much of it the lower quota leaves is for the shared count to say, once it is back there.
+            lease.aside, lease.left = lease.aside + lease.left, 0
+        lease.limit = need.limit
         lease.left += count
         lease.spent = spent
-        lease.used_at = at
+        lease.used_at = lease.asked_at = at
 
-    def idle(self, at: float) -> list[tuple[UUID, int, int]]:
-        """Leases of days that nobody used for a while: grant, day, calls left. Forgets what is over."""
+    def idle(self, at: float, unused_for: float = IDLE) -> list[tuple[UUID, int, int]]:
+        """Leases of days that nobody used for so long: grant, day, calls left. Forgets what is over."""
         over = [name for name, lease in self._held.items() if lease.bucket != bucket(name[1], at)]
         for name in over:
             del self._held[name]
         return [
-            (grant, lease.bucket, lease.left)
+            (grant, lease.bucket, lease.left + lease.aside)
             for (grant, period), lease in self._held.items()
-            if period is Period.DAY and lease.left > 0 and at - lease.used_at >= IDLE
+            if period is Period.DAY and (lease.aside or (lease.left and at - lease.used_at >= unused_for))
         ]
 
     def withdraw(self, grant: UUID, day: int) -> int:
@@ -116,7 +139,7 @@ class Leases:
         lease = self._held.get((grant, Period.DAY))
         if lease is None or lease.bucket != day:
             return 0
-        left, lease.left = lease.left, 0
+        left, lease.left, lease.aside = lease.left + lease.aside, 0, 0
         # Whether there is more is for the database to say, with the next call.
         lease.spent = False
         return left

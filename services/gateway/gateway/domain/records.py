@@ -14,9 +14,10 @@ from common.events import RecordKind
 from common.ids import uuid7
 from common.keys import Pepper
 from gateway.domain.access import Bindable, Template
-from gateway.domain.decisions import Plan, Who
+from gateway.domain.decisions import NOBODY, Plan, Who
 from gateway.domain.grants import Service
-from gateway.domain.requests import Notes
+from gateway.domain.quotas import Charge
+from gateway.domain.requests import NO_NOTES, Notes
 
 MAX_BATCHES: Final = 16
 """Batches that a record names; of more it keeps number and digest."""
@@ -31,9 +32,9 @@ class Call:
     trace_id: str
     received_at: datetime
     id: UUID = field(default_factory=uuid7)
-    who: Who = field(default_factory=Who)
+    who: Who = field(default_factory=lambda: NOBODY)
     plan: Plan | None = None
-    notes: Notes = field(default_factory=lambda: Notes(None, None, None))
+    notes: Notes = NO_NOTES
     service_name: str | None = None
     checked_at: datetime | None = None
     sourced_at: datetime | None = None
@@ -41,10 +42,8 @@ class Call:
     rows: int = 0
     status: int = 200
     code: str = ""
-    metered: bool = False
-    """Whether a call of the grant's quota was taken for it."""
-    charged: str | None = None
-    """The day's lease that it was taken from."""
+    charge: Charge | None = None
+    """What was taken of the grant's quota for it."""
 
 
 def content_digest(answer: bytes) -> tuple[str, bytes]:
@@ -80,6 +79,7 @@ def record(call: Call, answer_digest: str | None, pepper: Pepper, recorded_at: d
                 "recorded_at": recorded_at,
                 "answer": answer_digest,
                 "trace_id": call.trace_id,
+                "charged": call.charge.lease if call.charge else None,
             }
         )[1:]
     )
@@ -146,29 +146,31 @@ CLAIM: Final = "claim"
 
 
 def _filters(plan: Plan, pepper: Pepper) -> list[dict[str, str]]:
-    template = plan.template
+    template, values = plan.template, plan.values
     found = [
-        _filter(parameter.item.code, parameter.operator.value, value, pepper)
-        for parameter, value in zip(template.filters.values(), plan.values, strict=False)
+        {"item": code, "operator": operator, "value": _digest(code, value, pepper)}
+        for (_, _, code, operator), value in zip(template.bound, values, strict=False)
     ]
     if template.claimed:
-        claimed = plan.values[-len(template.claimed) :]
-        found += [_filter(code, CLAIM, value, pepper) for code, value in zip(template.claimed, claimed, strict=True)]
+        claimed = values[-len(template.claimed) :]
+        found += [
+            {"item": code, "operator": CLAIM, "value": _digest(code, value, pepper)}
+            for code, value in zip(template.claimed, claimed, strict=True)
+        ]
     return found
 
 
-def _filter(code: str, operator: str, value: Bindable, pepper: Pepper) -> dict[str, str]:
-    values = "\x1f".join(map(str, value)) if isinstance(value, list) else str(value)
-    return {"item": code, "operator": operator, "value": pepper.digest(f"{code}\x1f{values}")}
+def _digest(code: str, value: Bindable, pepper: Pepper) -> str:
+    text = "\x1f".join(map(str, value)) if isinstance(value, list) else str(value)
+    return pepper.digest(f"{code}\x1f{text}")
 
 
 def _subject(call: Call, plan: Plan, pepper: Pepper) -> str | None:
     """Whom or what the call asked for: the equality values of the key, or of the identity, if all are given."""
-    template = plan.template
-    if not template.subject or call.who.service is None:
+    places = plan.template.subject
+    if not places or call.who.service is None:
         return None
-    values = dict(zip(template.filters, plan.values, strict=False))
-    return subject_digest(call.who.service.entry, [str(values[code]) for code in template.subject], pepper)
+    return subject_digest(call.who.service.entry, [str(plan.values[place]) for place in places], pepper)
 
 
 def claimed(call: Call, plan: Plan, pepper: Pepper) -> tuple[str, str]:

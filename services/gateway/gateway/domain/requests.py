@@ -5,7 +5,7 @@ Names and values are case-sensitive; nothing is trimmed or normalised. A name th
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -17,8 +17,9 @@ MAX_PARAMETERS: Final = 256
 FORM: Final = b"application/x-www-form-urlencoded"
 JSON: Final = b"application/json"
 UNIT_KEY, METHOD_KEY = "unitKey", "methodKey"
-_KEY_HEADERS: Final = {b"x-unit-key": UNIT_KEY, b"x-method-key": METHOD_KEY}
+_KEY_HEADERS: Final = ((b"x-unit-key", UNIT_KEY), (b"x-method-key", METHOD_KEY))
 _PATH: Final = re.compile(rb"\A/([a-z0-9-]{1,64})\Z")
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9_.~!*'(),/:@$?&=-]*")
 _CHARSETS: Final = frozenset({b"", b"utf-8", b'"utf-8"'})
 
 _BETWEEN: Final = b"\x00"
@@ -38,9 +39,12 @@ class Notes:
     matter: str | None
 
 
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+def headers_of(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
     """The headers by name; one that comes twice with different values holds all of them, and is no valid one."""
-    found: Headers = {}
+    found = dict(raw)
+    if len(found) == len(raw):
+        return found
+    found = {}
     for name, value in raw:
         held = found.setdefault(name, value)
         if value not in held.split(_BETWEEN):
@@ -82,27 +86,32 @@ def parameters(query: bytes, kind: bytes | None, body: bytes, headers: Headers) 
     Raises:
         Refused: 101 if something cannot be read or one name has two values.
     """
-    found: dict[str, str] = {}
-    _take(found, _pairs(query))
+    pairs = _pairs(query) if query else []
     if body and kind == FORM:
-        _take(found, _pairs(body))
+        pairs += _pairs(body)
     elif body and kind == JSON:
-        _take(found, _object(body))
-    for header, name in _KEY_HEADERS.items():
-        if header in headers:
-            _take(found, ((name, value.decode("latin-1")) for value in headers[header].split(_BETWEEN)))
+        pairs += _object(body)
+    for header, name in _KEY_HEADERS:
+        value = headers.get(header)
+        if value is None:
+            continue
+        if _BETWEEN in value:
+            pairs += [(name, one.decode("latin-1")) for one in value.split(_BETWEEN)]
+        else:
+            pairs.append((name, value.decode("latin-1")))
+    found = dict(pairs)
+    if len(found) > MAX_PARAMETERS:
+        raise Refused(Code.PARAMETERS)
+    if len(found) < len(pairs) and any(found[name] != value for name, value in pairs):
+        raise Refused(Code.PARAMETERS)
     return found
 
 
-def _take(found: dict[str, str], pairs: Iterable[tuple[str, str]]) -> None:
-    for name, value in pairs:
-        if found.setdefault(name, value) != value:
-            raise Refused(Code.PARAMETERS)
-    if len(found) > MAX_PARAMETERS:
-        raise Refused(Code.PARAMETERS)
-
-
 def _pairs(text: bytes) -> list[tuple[str, str]]:
+    if _PLAIN.fullmatch(text) and text.count(b"&") < MAX_PARAMETERS:
+        # Nothing is escaped in it, as in most calls: the same, at a fraction of the cost.
+        parted = [part.partition("=") for part in text.decode("ascii").split("&") if part]
+        return [(name, value) for name, _, value in parted]
     try:
         return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
@@ -154,6 +163,8 @@ def _encodable(text: str) -> bool:
 
 def notes_of(headers: Headers) -> Notes:
     """The optional headers for the record, cut to what a record may hold."""
+    if NOTED.isdisjoint(headers):
+        return NO_NOTES
     return Notes(
         operator=_note(headers.get(b"x-operator")),
         using_system=_note(headers.get(b"x-using-system")),
@@ -162,6 +173,8 @@ def notes_of(headers: Headers) -> Notes:
 
 
 NOTE_HEADERS: Final = (b"x-operator", b"x-using-system", b"x-matter")
+NOTED: Final = frozenset(NOTE_HEADERS)
+NO_NOTES: Final = Notes(None, None, None)
 MAX_NOTE: Final = 64
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from common import log
 from gateway.domain import edge
+from gateway.jobs.exchange import Exchange, State
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPScope
+    from uvicorn._types import HTTPScope
     from uvicorn.config import Config
 
 _log = log.get(__name__)
@@ -27,64 +27,8 @@ _MAX_QUIET: Final = edge.MAX_HEADER_BYTES + edge.MAX_LINE
 """Bytes that may come without being a body's: of a head, of a chunk's extensions, of trailers."""
 
 
-class State(ServerState):
-    """What the connections of one server share."""
-
-    def __init__(self, max_connections: int) -> None:
-        super().__init__()
-        self.max_connections = max_connections
-        self.most_connections = max_connections + max_connections // 8 + 16
-        """Beyond `max_connections` a connection's first request is answered 503; beyond this it is cut unheard."""
-        self.draining = False
-        self.cut = 0
-        """Connections that were cut unheard."""
-
-
 class _Stop(Exception):  # noqa: N818  ends the parser's work on a head; the answer has been chosen by then
     """The head is refused."""
-
-
-class Exchange(RequestResponseCycle):
-    """One request and its answer, which is sent in one piece."""
-
-    protocol: "Protocol"
-    fault: int = 0
-    """The status with which the request is refused because of what came after its head."""
-    _head: "dict[str, Any] | None" = None
-
-    async def receive(self) -> "ASGIReceiveEvent":
-        if self.waiting_for_100_continue and not self.fault and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.waiting_for_100_continue = False
-        if not self.disconnected and not self.response_complete and not self.fault:
-            self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
-        if self.fault:
-            return cast("ASGIReceiveEvent", {"type": "http.disconnect", edge.FAULT: self.fault})
-        if self.disconnected or self.response_complete:
-            return {"type": "http.disconnect"}
-        message: ASGIReceiveEvent = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
-        self.body = bytearray()
-        return message
-
-    async def send(self, message: "ASGISendEvent") -> None:
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if message["type"] == "http.response.start":
-            # Kept until the body is there: head and body leave in one write.
-            self._head = cast("dict[str, Any]", message)
-            self.response_started = True
-            return
-        if message["type"] != "http.response.body" or self._head is None or message.get("more_body"):
-            raise RuntimeError("an answer is one start and one body")
-        self.protocol.write(self, self._head["status"], self._head["headers"], message["body"])
-
-    async def send_500_response(self) -> None:
-        """An application that fails has said nothing that may leave: its connection ends."""
-        self.transport.abort()
 
 
 class Protocol(HttpToolsProtocol):
@@ -297,11 +241,7 @@ class Protocol(HttpToolsProtocol):
             self._deaf = True
             self._last().keep_alive = False
             raise _Stop
-        url = self.url
-        if url.startswith(b"/"):
-            path, _, query = url.partition(b"?")
-        else:
-            path, query = _absolute(url)
+        path, query = edge.target(self.url)
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -420,7 +360,11 @@ class Protocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         self.until = self.loop.time() + edge.LINGER
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            # The peer has gone.
+            self.transport.abort()
 
     # --- The sweep ----------------------------------------------------------------------------------------------
 
@@ -453,12 +397,3 @@ class Protocol(HttpToolsProtocol):
 
 def _nothing() -> None:
     return
-
-
-def _absolute(url: bytes) -> tuple[bytes, bytes]:
-    """Path and query of a target in absolute form; any other form is a path that no service has."""
-    try:
-        parsed = httptools.parse_url(url)
-    except httptools.HttpParserError:
-        return url, b""
-    return parsed.path or b"/", parsed.query or b""

@@ -21,7 +21,8 @@ from starlette.types import ASGIApp
 
 from common import log
 from common.outbox import Relay
-from gateway.jobs.protocol import Protocol, State
+from gateway.jobs.exchange import State
+from gateway.jobs.protocol import Protocol
 
 BACKLOG: Final = 1024
 CANNOT_LISTEN: Final = 3

@@ -27,7 +27,7 @@ STARTED_WITHIN: Final = 5.0
 """Seconds after which a worker counts as having started well, and the next pause is short again."""
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0)
 _ASK_WITHIN: Final = 2.0
-_ASK_EVERY: Final = 5.0
+ASK_EVERY: Final = 5.0
 _SILENT_AFTER: Final = 6
 """Times in a row that a worker may leave unanswered whether it lives; then it is ended, and started anew."""
 _KILL_AFTER: Final = 5.0
@@ -62,6 +62,8 @@ class Group:
     """What each worker is told, beside what this process was told."""
     stop_within: float
     workers: list[Worker] = field(default_factory=list)
+    ask_every: float = ASK_EVERY
+    """Seconds between two questions whether a worker lives."""
     stopping: bool = False
 
     async def keep(self, worker: Worker) -> None:
@@ -95,9 +97,9 @@ class Group:
 
     async def _watch(self, worker: Worker, process: asyncio.subprocess.Process) -> None:
         """End a worker that is there and does not answer."""
-        silent = 0
+        silent = -_SILENT_AFTER  # it is given twice the time to answer for the first time
         while silent < _SILENT_AFTER:
-            await asyncio.sleep(_ASK_EVERY)
+            await asyncio.sleep(self.ask_every)
             silent = 0 if (await ask(worker.path, "/health/live"))[0] == 200 else silent + 1
         _log.error("gateway.worker_silent", worker=worker.name, process=process.pid)
         process.kill()
@@ -196,14 +198,17 @@ def group(
 
 async def run_group(stop: Stop, made: Group, operations: Server) -> None:
     """Keep the workers running, and answer for them, until told to stop and all have ended."""
+    over = Stop()
+    answering = asyncio.create_task(serve(over, None, operations))
+    told = asyncio.create_task(stop.event.wait())
     keeping = [asyncio.create_task(made.keep(worker), name=worker.name) for worker in made.workers]
-    answering = asyncio.create_task(serve(stop, None, operations))
     try:
-        await asyncio.wait([answering, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([answering, told, *keeping], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.tell()
         await made.stop()
         for task in keeping:
             task.cancel()
-        await asyncio.gather(*keeping, return_exceptions=True)
+        await asyncio.gather(told, *keeping, return_exceptions=True)
+        over.tell()
     await answering

@@ -4,6 +4,7 @@ Whoever may ask whether a value is true could find the value by asking often eno
 """
 
 import asyncio
+from operator import itemgetter
 from typing import Final
 
 from gateway.errors import Code, Refused
@@ -55,7 +56,8 @@ class Claims:
 
     async def _run(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting, []
+            # In one order everywhere: each is locked until the last of them is counted.
+            taken, self._waiting = sorted(self._waiting, key=itemgetter(0)), []
             try:
                 async with self._link.lock:
                     columns = zip(*(asked for asked, _ in taken), strict=True)

@@ -14,7 +14,7 @@ from uuid import UUID
 from common import log
 from common.ids import uuid7
 from gateway.domain.grants import Grant
-from gateway.domain.quotas import Leases, Need, Period, bucket
+from gateway.domain.quotas import Charge, Leases, Need, Period, bucket
 from gateway.errors import Code, Refused, Trouble, Unavailable
 from gateway.store.link import Link
 
@@ -147,7 +147,7 @@ class Meter:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Unavailable):
-            await self._give_back(self.leases.idle(float("inf")), scarce=False)
+            await self._give_back(self.leases.idle(self.now(), unused_for=float("-inf")), scarce=False)
         await self._link.close()
 
     def now(self) -> float:
@@ -159,8 +159,8 @@ class Meter:
         """Whether the others count this replica among the living; else its leases are void."""
         return time.monotonic() - self._beaten_at < ALIVE
 
-    async def take(self, grant: Grant) -> str | None:
-        """Charge one call to the grant's quota; returns the day's lease that it was taken from, for its record.
+    async def take(self, grant: Grant) -> Charge:
+        """Charge one call to the grant's quota.
 
         Raises:
             Refused: 207, the quota is used up.
@@ -168,34 +168,36 @@ class Meter:
         """
         if not self.alive:
             await self._beat()
-        taken = self.leases.take(grant, self.now())
+        at = self.now()
+        taken = self.leases.take(grant, at)
         if taken is True:
-            return self._charge(grant)
+            return self._charge(grant, at)
         try:
             async with asyncio.timeout(LEASE_WITHIN):
                 while taken is not True:
                     if taken is False:
                         raise Refused(Code.QUOTA)
                     await self._lease(taken)
-                    taken = self.leases.take(grant, self.now())
+                    at = self.now()
+                    taken = self.leases.take(grant, at)
         except TimeoutError:
             raise Unavailable(Trouble.GRANTS) from None
-        return self._charge(grant)
+        return self._charge(grant, at)
 
-    def _charge(self, grant: Grant) -> str | None:
-        return f"{self.holder}:{bucket(Period.DAY, self.now())}" if grant.per_day is not None else None
+    def _charge(self, grant: Grant, at: float) -> Charge:
+        lease = f"{self.holder}:{bucket(Period.DAY, at)}" if grant.per_day is not None else None
+        return Charge(self.leases, grant, at, lease)
 
-    def check(self, charge: str | None) -> None:
+    def check(self, charge: Charge | None) -> None:
         """Raises Unavailable if the lease that a call was charged to has been settled meanwhile."""
-        if charge is not None and not (self.alive and charge.startswith(str(self.holder))):
+        if charge is not None and charge.lease is not None and not (self.alive and charge.leases is self.leases):
             raise Unavailable(Trouble.GRANTS)
 
-    def give_back(self, grant: Grant, charge: str | None) -> None:
+    def give_back(self, charge: Charge) -> None:
         """A call that was charged is answered 503 after all."""
-        if charge is not None and not charge.startswith(str(self.holder)):
-            # The lease went back as a whole.
-            return
-        self.leases.give_back(grant, self.now())
+        # Where the replica was given up meanwhile, its leases went back as a whole.
+        if charge.leases is self.leases:
+            self.leases.give_back(charge.grant, charge.at)
 
     async def _lease(self, needs: list[Need]) -> None:
         """One query for all that need something at the moment."""
@@ -223,23 +225,19 @@ class Meter:
             done.set_result(None)
 
     async def _ask(self, period: Period, asked: dict[Need, int]) -> None:
+        # One row per grant: of two quotas, one of which has just replaced the other, the one asked for last.
+        needs = {need.grant: need for need in asked}
         values: list[Any] = [
-            [need.grant for need in asked],
-            [need.limit for need in asked],
-            [waiting + AHEAD[period] for waiting in asked.values()],
+            list(needs),
+            [need.limit for need in needs.values()],
+            [asked[need] + AHEAD[period] for need in needs.values()],
         ]
         if period is Period.DAY:
             values.append(self.holder)
         for row in await self._link.query(LEASE[period], *values):
             self._set_clock(row["now"])
-            self.leases.add(
-                UUID(bytes=row["grant_id"].bytes),
-                period,
-                row["bucket"],
-                count=row["count"],
-                spent=row["spent"],
-                at=self.now(),
-            )
+            need = needs[UUID(bytes=row["grant_id"].bytes)]
+            self.leases.add(need, row["bucket"], count=row["count"], spent=row["spent"], at=self.now())
 
     def _set_clock(self, told: float) -> None:
         ahead = told - time.monotonic()

@@ -24,6 +24,8 @@ ACQUIRE_WITHIN: Final = 2.0
 MAX_TOGETHER: Final = 64
 """Calls that one query answers at most."""
 MAX_LANES: Final = 1000
+MAX_SHAPES: Final = 10_000
+"""Shapes of one lane that are remembered."""
 _MAX_STATEMENTS: Final = 200
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = log.get(__name__)
@@ -108,17 +110,17 @@ class Reader:
             raise Unavailable(Trouble.STORE) from error
         return found
 
-    async def find(self, shape: Shape, values: list[Bindable]) -> Rows:
+    def find(self, shape: Shape, values: list[Bindable]) -> "asyncio.Future[Rows]":
         """The one row that a shape finds, if there is one (`shape.finds_one`).
 
         Raises:
-            Unavailable: the store is away or too slow.
+            Unavailable: from the future, the store is away or too slow.
         """
         lane = self._lanes.get(shape.lane)
         if lane is None:
             self._forget_idle()
             lane = self._lanes[shape.lane] = _Lane(self, shape)
-        return await lane.ask(shape.columns, values)
+        return lane.ask(shape, values)
 
     async def page(
         self,
@@ -160,9 +162,12 @@ async def _as_it_is(_connection: asyncpg.Connection) -> None:
     """Nothing that is done here leaves anything in a session; asking the server to clean it costs a round trip."""
 
 
+_Picker = Callable[[asyncpg.Record], tuple[str, ...]]
+
+
 class _Waiting(NamedTuple):
     values: list[Bindable]
-    columns: tuple[Column, ...]
+    picked: "_Picker"
     done: "asyncio.Future[Rows]"
 
 
@@ -173,31 +178,35 @@ class _Lane:
         self._reader = reader
         self._shape = shape
         self._columns: list[Column] = []
-        self._pickers: dict[tuple[Column, ...], Callable[[asyncpg.Record], tuple[str, ...]]] = {}
+        self._pickers: dict[Shape, _Picker] = {}
+        self._loop = asyncio.get_running_loop()
         self._sql = ""
         self._width = 0
         self.waiting: list[_Waiting] = []
         self.busy = False
         self._task: asyncio.Task[None] | None = None
 
-    def ask(self, columns: tuple[Column, ...], values: list[Bindable]) -> "asyncio.Future[Rows]":
-        if columns not in self._pickers:
-            self._learn(columns)
-        done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
-        self.waiting.append(_Waiting(values, columns, done))
+    def ask(self, shape: Shape, values: list[Bindable]) -> "asyncio.Future[Rows]":
+        picked = self._pickers.get(shape) or self._learn(shape)
+        done: asyncio.Future[Rows] = self._loop.create_future()
+        self.waiting.append(_Waiting(values, picked, done))
         if not self.busy:
             self.busy = True
-            self._task = asyncio.create_task(self._run())
+            self._task = self._loop.create_task(self._run())
         return done
 
-    def _learn(self, columns: tuple[Column, ...]) -> None:
-        """Show these columns too from the next query on; those that were shown keep their places."""
-        self._columns += [column for column in columns if column not in self._columns]
-        places = [self._columns.index(column) + 2 for column in columns]
+    def _learn(self, shape: Shape) -> _Picker:
+        """Show the columns of this shape too from the next query on; those that were shown keep their places."""
+        if len(self._pickers) >= MAX_SHAPES:
+            self._pickers.clear()
+        self._columns += [column for column in shape.columns if column not in self._columns]
+        places = [self._columns.index(column) + 2 for column in shape.columns]
         one = itemgetter(*places)
-        self._pickers[columns] = one if len(places) > 1 else lambda row: (one(row),)
+        picked: _Picker = one if len(places) > 1 else lambda row: (one(row),)
+        self._pickers[shape] = picked
         self._sql = self._shape.many(self._columns)
         self._width = len(self._columns)
+        return picked
 
     async def _run(self) -> None:
         try:
@@ -206,10 +215,10 @@ class _Lane:
                 del self.waiting[: len(taken)]
                 try:
                     await self._answer(taken)
-                except Unavailable as away:
+                except Exception as error:  # noqa: BLE001  whoever waits is told, or would wait for ever
                     for waiting in taken:
                         if not waiting.done.done():
-                            waiting.done.set_exception(away)
+                            waiting.done.set_exception(error)
         finally:
             self.busy = False
             for left in self.waiting:
@@ -219,11 +228,10 @@ class _Lane:
         sql, batch_at = self._sql, self._width + 2
         found = await self._reader.query(sql, *_arrays(self._shape, taken))
         for row in found:
-            asked = taken[row[0] - 1]
-            batch = row[batch_at]
-            rows = (self._pickers[asked.columns](row),) if batch is not None else ()
-            if not asked.done.done():
-                asked.done.set_result(Rows(rows, (batch,) if batch is not None else (), row[1]))
+            _, picked, done = taken[row[0] - 1]
+            if not done.done():
+                batch = row[batch_at]
+                done.set_result(Rows((), (), row[1]) if batch is None else Rows((picked(row),), (batch,), row[1]))
         if len(found) < len(taken):
             raise Unavailable(Trouble.STORE)
 
