@@ -96,6 +96,10 @@ integration: $(VENV)/.dev ## Integration and contract tests on real servers
 system: $(VENV)/.dev ## System tests: the whole exchange, one story each
 	@$(BIN)/pytest -q tests/system
 
+.PHONY: vectors
+vectors: $(VENV)/.dev ## Play golden cases: FILE=path, in a system of its own or URL=gateway PROFILE=file
+	@$(BIN)/python -m tests.vectors --file '$(FILE)' $(if $(URL),--url '$(URL)') $(if $(PROFILE),--profile '$(PROFILE)')
+
 .PHONY: test
 test: lint deploy-check ## Everything that CI runs
 	@$(BIN)/python -m stack fetch

@@ -1,6 +1,6 @@
 """The gateway's server of calls as a process, or as several on one port, before an application that needs no database.
 
-python -m tests.support.edge_process one|worker|group    what it is told stands in EDGE_… of the environment
+python -m tests.support.edge_process one|worker|group [PORT]    what it is told stands in EDGE_… of the environment
 """
 
 import asyncio
@@ -49,7 +49,8 @@ async def group() -> None:
     stop = jobs.Stop()
     stop.listen()
     with jobs.group(int(told("WORKERS")), "pod", _environment, float(told("DRAIN", "15"))) as made:
-        made.command = [sys.executable, "-m", "tests.support.edge_process", "worker"]
+        made.command = [sys.executable, "-m", "tests.support.edge_process", "worker", told("PORT")]
+        made.ask_every = float(told("ASK_EVERY", "5"))
         pages = api.operations(made.report, made.metrics, lambda: stop.told)
         await jobs.run_group(stop, made, jobs.operations(pages, "127.0.0.1", int(told("OPERATIONS_PORT"))))
 

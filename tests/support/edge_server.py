@@ -10,9 +10,9 @@ from typing import Any
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from gateway.domain import edge
+from gateway.domain.edge import FAULT, REFUSED
 from gateway.jobs.serving import Door, Limits, door
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 HOST = b"Host: gateway\r\n"
 
@@ -95,7 +95,7 @@ class Plain:
             scope["raw_path"],
             scope["query_string"],
             list(scope["headers"]),
-            scope.get(edge.REFUSED, 0),
+            scope.get(REFUSED, 0),
         )
         self.seen.append(made)
         status = made.refused or (413 if made.path == b"/early" else 200)
@@ -119,7 +119,7 @@ class Plain:
         while True:
             message: Any = await receive()
             if message["type"] != "http.request":
-                made.fault = message.get(edge.FAULT, 408)
+                made.fault = message.get(FAULT, 408)
                 return made.fault
             made.body += message["body"]
             if not message["more_body"]:
@@ -167,9 +167,35 @@ async def opened(app: Callable[..., Awaitable[None]], limits: Limits | None = No
         await asyncio.to_thread(serving.join)
 
 
+@contextlib.asynccontextmanager
+async def beside(app: Callable[..., Awaitable[None]], limits: Limits | None = None) -> AsyncIterator[Edge]:
+    """The server of calls on the test's own loop, for an application that works with what lives there."""
+    server = door(app, "127.0.0.1", 0, limits or Limits())
+    made = Edge(app, server)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await eventually(lambda: asyncio.sleep(0, server.started))
+        yield made
+    finally:
+        for caller in made.callers:
+            await caller.close()
+        server.should_exit = True
+        await serving
+
+
 def post(path: str = "/streets", *headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
     """A request as a well-behaved caller writes it."""
     lines = [f"POST {path} HTTP/{version}", "Host: gateway", *headers]
     if body and not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def is_refused(edge: Edge, raw: bytes, status: int) -> Seen:
+    """Answered with the status and an empty body, told to the application as such, and the connection ended."""
+    caller = await edge.connect()
+    answer = await caller.ask(raw)
+    assert (answer.status, answer.body, answer.closes) == (status, b"", True)
+    assert await caller.rest() == b""
+    found: Seen = edge.app.seen[-1]
+    return found

@@ -16,8 +16,8 @@ from common import clock
 from common.clock import Clock
 from common.events import AccessLogged, CallRecord, base
 from gateway import api
-from gateway.service import Freshness, Gateway, Reply
 from gateway.domain.cursors import Seal
+from gateway.service import Freshness, Gateway, Reply
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
 from gateway.store.reading import Reader

@@ -76,9 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", type=Path, help="the file with its addresses and an administrator's account")
     options = parser.parse_args(arguments)
     progress = Progress(sys.stdout)
-    for number in STOPS:
-        # Set even where the parent has told its children to ignore it: what was entered must be withdrawn.
-        signal.signal(number, _on_signal)
     try:
         if not options.file:
             raise BadFile("没有给出样例文件；用法：make vectors FILE=路径 [URL=网关地址 PROFILE=配置文件]")
@@ -108,4 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    for stop in STOPS:
+        # Set even where the parent has told its children to ignore it: what was entered must be withdrawn.
+        signal.signal(stop, _on_signal)
     sys.exit(main())

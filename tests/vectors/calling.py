@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tests.vectors.cases import Body, Case
 from tests.vectors.comparing import Answer
-from tests.vectors.literal import Number, dump
+from tests.vectors.literal import dump
 from tests.vectors.names import Names
 
 TIMEOUT: Final = 30.0
@@ -105,7 +105,7 @@ def _filled(told: object, names: Names) -> object:
         return {names.filled(name): _filled(value, names) for name, value in told.items()}
     if isinstance(told, list):
         return [_filled(value, names) for value in told]
-    return names.filled(told) if isinstance(told, str) and not isinstance(told, Number) else told
+    return names.filled(told) if isinstance(told, str) else told
 
 
 def encoded(pairs: Sequence[tuple[str, str]]) -> str:

@@ -13,14 +13,13 @@ _SERVICE: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 def services(codes: Iterable[str], suffix: str) -> dict[str, str]:
     """The code of each service in the exchange; one that would be too long is cut, and stays unique."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for place, code in enumerate(codes):
-        made = code + suffix
-        if len(made) > LONGEST_SERVICE or made in taken:
-            made = f"{code[: LONGEST_SERVICE - len(suffix) - 5]}-{place:04}{suffix}"
-        found[code] = made
-        taken.add(made)
+    found = {code: code + suffix for code in codes}
+    taken = set(found.values())
+    for code, made in found.items():
+        if len(made) > LONGEST_SERVICE:
+            cut = code[: LONGEST_SERVICE - len(suffix) - 5]
+            found[code] = next(one for one in (f"{cut}-{n:04}{suffix}" for n in range(10_000)) if one not in taken)
+            taken.add(found[code])
     return found
 
 
@@ -39,7 +38,7 @@ class Names:
         if code in self.services:
             return self.services[code]
         made = code + self.suffix
-        return made if _SERVICE.fullmatch(made) else code
+        return made if code and _SERVICE.fullmatch(made) else code
 
     def filled(self, text: str) -> str:
         """The text with keys in the place of `{unitKey:A}` and `{methodKey:A/streets}`."""

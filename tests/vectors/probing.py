@@ -6,7 +6,9 @@ asked: a key at a service that it is not for (205 where it is known, 202 where n
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Any, Final
 
 from common.clock import now
@@ -50,40 +52,45 @@ def wait(document: Document, gateway: Gateway, catalogue: Catalogue, sharing: Sh
 
 
 def _asked(document: Document, gateway: Gateway, catalogue: Catalogue, sharing: Sharing) -> Iterator[tuple[str, Seen]]:
-    def call(service: str, unit_key: str, method_key: str, **more: str) -> Answer:
-        query = [("unitKey", unit_key), ("methodKey", method_key), *more.items()]
-        return gateway.send("POST", service, query)
-
     def probe(service: str, **more: str) -> Answer:
-        return call(service, sharing.probe_unit_key, sharing.probe_keys[service], **more)
+        return _call(gateway, service, sharing.probe_unit_key, sharing.probe_keys[service], **more)
 
     for table in document.fixture.tables.values():
-        service, rows = catalogue.probes[table.name], min(len(table.rows), 1)
-        yield f"表 {table.name}", _seen(lambda s=service: probe(s, pageSize="1"), lambda a, r=rows: _holds(a, r))
+        service = catalogue.probes[table.name]
+        rows = min(len(table.rows), 1)
+        yield f"表 {table.name}", _seen(partial(probe, service, pageSize="1"), partial(_holds, rows))
         for field in table.fields:
-            for code in dict.fromkeys((field.code_set or ())[:: max(len(field.code_set or ()) - 1, 1)]):
-                more = {field.code: code}
-                yield (
-                    f"信息项 {field.code} 的代码集",
-                    _seen(lambda s=service, m=more: probe(s, **m), lambda a: a.code == "1"),
-                )
+            for code in _ends(field.code_set or ()):
+                ask = partial(probe, service, **{field.code: code})
+                yield f"信息项 {field.code} 的代码集", _seen(ask, partial(_is, {"1"}))
     for plan in document.fixture.services.values():
-        service = sharing.names.services[plan.code]
-        wanted = _ANSWERED if plan.state == "active" else {_STOPPED}
-        yield f"服务 {plan.code}", _seen(lambda s=service: probe(s), lambda a, w=wanted: a.code in w)
+        in_use = plan.state == "active"
+        ask = partial(probe, sharing.names.services[plan.code])
+        yield f"服务 {plan.code}", _seen(ask, partial(_is, _ANSWERED if in_use else {_STOPPED}))
     for (unit, code), grant in document.fixture.grants.items():
         plan = document.fixture.services[code]
         keys = (sharing.names.unit_keys[unit], sharing.names.method_keys[unit, code])
         service, wanted = catalogue.probes[plan.table], _OTHER_SERVICE
         if grant.state != "active" and plan.state == "active":
             service, wanted = sharing.names.services[code], _NOT_STANDING
-        yield (
-            f"单位 {unit} 对服务 {code} 的授权",
-            _seen(lambda s=service, k=keys: call(s, *k), lambda a, w=wanted: a.code == w),
-        )
+        ask = partial(_call, gateway, service, *keys)
+        yield f"单位 {unit} 对服务 {code} 的授权", _seen(ask, partial(_is, {wanted}))
 
 
-def _holds(answer: Answer, rows: int) -> bool:
+def _call(gateway: Gateway, service: str, unit_key: str, method_key: str, **more: str) -> Answer:
+    return gateway.send("POST", service, [("unitKey", unit_key), ("methodKey", method_key), *more.items()])
+
+
+def _ends(codes: Sequence[str]) -> list[str]:
+    """The first and the last code: a long set is told in parts."""
+    return list(dict.fromkeys([*codes[:1], *codes[-1:]]))
+
+
+def _is(codes: AbstractSet[str], answer: Answer) -> bool:
+    return answer.code in codes
+
+
+def _holds(rows: int, answer: Answer) -> bool:
     if answer.code != "1":
         return False
     data: Any = load(answer.body)["DATA"]

@@ -141,8 +141,8 @@ class Run:
                 people.admin.put("registry", f"/units/{code}/state", body)
         for account in people.guests:
             with noted(f"账号 {account}", self.left):
-                body = {"roles": [], "enabled": False}
-                people.admin.put("registry", f"/units/{people.admin.unit}/accounts/{account}", body)
+                out_of_use = {"roles": [], "enabled": False}
+                people.admin.put("registry", f"/units/{people.admin.unit}/accounts/{account}", out_of_use)
         with contextlib.suppress(Exception):
             people.leave()
         for what in self.left:

@@ -4,6 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from audit import store
+from audit.domain import Progress
 from common.errors import Undecodable
 from common.roles import Role
 from tests.support.trail_values import logged, numbers, record
@@ -106,3 +108,11 @@ async def test_workers_and_starts_count_each_for_themselves(trail):
 @pytest.mark.parametrize("role", set(Role) - {Role.AUDITOR})
 async def test_gaps_are_shown_to_auditors_alone(trail, role):
     assert (await trail.as_("x", "dsjzx", role).get("/gaps")).status_code == 403
+
+
+async def test_the_progress_of_a_worker_never_goes_back(trail):
+    """Two readers that begin a worker's progress at the same time find no row to lock."""
+    for reached in (5, 3):
+        async with trail.parts.db.begin() as tx:
+            await store.save_progress(tx, [Progress(worker="w1", start=UUID(int=1), next_number=reached)])
+    assert await trail.rows("select next_number from worker_progress") == [{"next_number": 5}]

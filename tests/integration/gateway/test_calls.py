@@ -3,15 +3,25 @@
 import asyncio
 import hashlib
 from base64 import b64encode
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from common.clock import now
-from common.events import ExchangeState, GrantState, Quota, ResourceState, RowCondition, ServiceState, UnitState
+from common.events import (
+    ExchangeState,
+    GrantedItem,
+    GrantState,
+    ItemMode,
+    MaskRule,
+    Quota,
+    ResourceState,
+    RowCondition,
+    ServiceState,
+    UnitState,
+)
 from exchange import making
 from exchange.layout import Resource
-from gateway.store import Rows
 from tests.support.streets import STREETS
 from tests.support.waiting import eventually
 
@@ -27,6 +37,19 @@ async def test_a_call_is_answered_with_its_trace_its_digest_and_nothing_to_cache
     assert len(headers["x-trace-id"]) == 32
     assert headers["cache-control"] == "no-store"
     assert headers["content-length"] == str(len(answer.response.content))
+
+
+async def test_the_age_of_the_data_is_told_from_the_first_batch_on(door, store):
+    made = await store.made(*STREETS)
+    door.world.service("streets", STREETS, {"street_code": "eq"}, resource=made)
+    for parameters in ({}, {"street_code": "1"}):
+        assert "x-data-as-of" not in (await door.call(**parameters)).response.headers
+    loaded = await store.load(made, [("1", "旧", None, None)])
+    for parameters in ({}, {"street_code": "1"}, {"street_code": "none"}, {"format": "xml"}):
+        told = (await door.call(**parameters)).response.headers["x-data-as-of"]
+        assert told.endswith("+08:00")
+        assert abs((datetime.fromisoformat(told) - loaded.committed_at).total_seconds()) < 0.001
+    assert "x-data-as-of" not in (await door.call(street_code="")).response.headers, "of a refusal there is no age"
 
 
 async def test_a_trace_goes_on_and_a_malformed_one_begins_anew(door):
@@ -168,7 +191,9 @@ class TestGrants:
             ({"state": GrantState.REVOKED}, "203"),
             ({"demand_signature": True}, "203"),
             ({"demand_certificate": True}, "203"),
-            ({"quota": Quota(per_day=1000)}, "203"),
+            ({"quota": Quota(per_day=1000)}, "1"),
+            ({"quota": Quota(per_second=1000, per_day=1000)}, "1"),
+            ({"quota": Quota(per_day=0)}, "207"),
         ],
     )
     async def test_a_grant_counts_in_its_time_and_state_and_if_all_its_demands_are_enforced(self, door, terms, code):
@@ -219,15 +244,15 @@ class TestReadAgain:
 
     async def changed_meanwhile(self, door, change, **parameters):
         """A call whose rows are held back until the change is told."""
-        fetch, reading, told = door.gateway.reader.fetch, asyncio.Event(), asyncio.Event()
+        query, reading, told = door.gateway.reader.query, asyncio.Event(), asyncio.Event()
 
-        async def slowly(*args) -> Rows:
-            rows = await fetch(*args)
+        async def slowly(*args):
+            rows = await query(*args)
             reading.set()
             await told.wait()
             return rows
 
-        door.gateway.reader.fetch = slowly
+        door.gateway.reader.query = slowly
         calling = asyncio.create_task(door.call(**parameters))
         await reading.wait()
         change(door.world)
@@ -244,14 +269,37 @@ class TestReadAgain:
             (lambda w: w.unit("somebody-else"), "1"),
         ],
     )
-    async def test_what_was_taken_back_meanwhile_is_not_given(self, door, change, code):
-        answer = await self.changed_meanwhile(door, change)
+    @pytest.mark.parametrize(("parameters", "rows"), [({}, 4), ({"street_code": "310105001"}, 1)])
+    async def test_what_was_taken_back_meanwhile_is_not_given(self, door, change, code, parameters, rows):
+        """Of calls that are asked by themselves and of those that are asked together."""
+        answer = await self.changed_meanwhile(door, change, **parameters)
         assert answer.code == code
         record = await door.record_of(answer)
-        assert (record.code, record.rows) == (code, 4 if code == "1" else 0)
+        assert (record.code, record.rows) == (code, rows if code == "1" else 0)
 
-    async def test_an_item_taken_back_meanwhile_is_not_in_the_answer(self, door):
-        answer = await self.changed_meanwhile(door, lambda w: w.grant("edu", "streets", ["street_code"]))
+    @pytest.mark.parametrize("parameters", [{}, {"street_code": "310105001"}])
+    async def test_an_item_masked_meanwhile_is_masked_in_the_answer(self, door, parameters):
+        masked = GrantedItem(code="street_name", mode=ItemMode.MASKED, mask=MaskRule.NAME)
+        answer = await self.changed_meanwhile(
+            door, lambda w: w.grant("edu", "streets", ["street_code", masked]), **parameters
+        )
+        assert answer.data
+        assert all(row["street_name"].endswith("**") for row in answer.data)
+
+    @pytest.mark.parametrize("parameters", [{}, {"street_code": "310105001"}])
+    async def test_rows_that_are_hidden_meanwhile_are_not_in_the_answer(self, door, parameters):
+        condition = RowCondition(item="area_code", values=("310104",))
+        answer = await self.changed_meanwhile(
+            door,
+            lambda w: w.grant("edu", "streets", ["street_code"], row_filter=(condition,)),
+            **parameters,
+        )
+        assert [row["street_code"] for row in answer.data] == ([] if parameters else ["310104003"])
+
+    @pytest.mark.parametrize("parameters", [{}, {"street_code": "310105001"}])
+    async def test_an_item_taken_back_meanwhile_is_not_in_the_answer(self, door, parameters):
+        answer = await self.changed_meanwhile(door, lambda w: w.grant("edu", "streets", ["street_code"]), **parameters)
+        assert answer.data
         assert all(set(row) == {"street_code"} for row in answer.data)
         assert (await door.record_of(answer)).items == ("street_code",)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.jobs import serving
 from tests.support.edge_server import Caller, post
 from tests.support.waiting import until
 
@@ -33,6 +34,7 @@ class Process:
     told: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     operations: int = field(default_factory=free_port)
+    callers: list[Caller] = field(default_factory=list)
 
     def __enter__(self):
         told = {"PORT": self.port, "OPERATIONS_PORT": self.operations, **self.told}
@@ -48,6 +50,8 @@ class Process:
         return self
 
     def __exit__(self, *_):
+        for caller in self.callers:
+            caller.writer.close()
         if self.popen.poll() is None:
             self.popen.terminate()
         try:
@@ -55,6 +59,11 @@ class Process:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             raise
+        until(lambda: not self.workers_left(), what="no worker outlives its test")
+
+    def workers_left(self):
+        ours = ["pgrep", "-f", f"edge_process worker {self.port}"]
+        return subprocess.run(ours, capture_output=True, text=True, check=False).stdout
 
     def page(self, path):
         with contextlib.suppress(httpx2.HTTPError):
@@ -74,7 +83,9 @@ class Process:
         return self.popen.wait(timeout=within)
 
     async def caller(self):
-        return Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        made = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.callers.append(made)
+        return made
 
 
 @dataclass
@@ -120,22 +131,14 @@ class Load:
             await caller.close()
 
 
-@pytest.fixture
-def anyone_left():
-    """No worker outlives its test."""
-    yield
-    own = subprocess.run(["pgrep", "-f", "tests.support.edge_process worker"], capture_output=True, text=True)
-    assert own.stdout == ""
-
-
 class TestOneProcess:
     async def test_told_to_stop_under_load_it_answers_what_it_took_and_resets_nothing(self):
         """FAULT-5: callers with kept connections and callers with a new one for each call."""
         for _ in range(3):
             with Process("one") as process:
                 load = Load(process)
-                running = asyncio.create_task(load.run())
-                await asyncio.to_thread(until, lambda load=load: load.answered > 2000)
+                running = asyncio.create_task(load.run(keeping=8, churning=56))
+                await asyncio.to_thread(until, lambda load=load: load.answered > 1500)
                 before = load.answered
                 began = time.monotonic()
                 process.terminate()
@@ -151,7 +154,6 @@ class TestOneProcess:
             busy, idle = await process.caller(), await process.caller()
             await idle.ask(post())
             await busy.send(post("/x?seconds=2"))
-            await busy.send(b"")
             process.terminate()
             answer = await busy.answer()
             assert (answer.status, answer.closes) == (200, True)
@@ -165,10 +167,11 @@ class TestOneProcess:
             await caller.ask(post())
             await busy.send(post("/x?seconds=1.5"))
             process.terminate()
-            await asyncio.to_thread(until, lambda: not process.listens())
-            answer = await caller.ask(post())
-            assert (answer.status, answer.closes) == (200, True)
+            while not (await caller.ask(post())).closes:
+                pass
             assert await caller.rest() == b""
+            with pytest.raises(OSError):
+                await asyncio.wait_for(process.caller(), 5)
             assert (await busy.answer()).status == 200
 
     async def test_what_takes_longer_than_the_bound_is_cut_and_the_process_still_ends_well(self):
@@ -190,7 +193,6 @@ class TestOneProcess:
             caller = await process.caller()
             answer = await caller.ask(post())
             assert (answer.status, answer.closes) == (200, False)
-            await caller.close()
             assert await asyncio.to_thread(process.ended) == 0
             assert time.monotonic() - began >= 2
 
@@ -205,9 +207,27 @@ class TestOneProcess:
                 capture_output=True,
                 timeout=20,
                 text=True,
+                check=False,
             )
             assert ended.returncode == 3
             assert "gateway.cannot_listen" in ended.stdout + ended.stderr
+
+
+def test_before_a_port_is_closed_who_waits_can_be_taken_and_nobody_comes_after():
+    """Else those that the kernel has taken and we have not would be reset with the port."""
+    with serving.listening("127.0.0.1", 0) as listening, socket.socket() as first, socket.socket() as late:
+        listening.listen(8)
+        first.connect(listening.getsockname())
+        serving.let_nobody_come(listening)
+        late.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            late.connect(listening.getsockname())
+        taken, _ = listening.accept()
+        with taken:
+            listening.close()
+            first.sendall(b"x")
+            taken.settimeout(2)
+            assert taken.recv(1) == b"x"
 
 
 def started_workers(process):
@@ -228,7 +248,6 @@ def children(process):
     return [int(line) for line in found.stdout.split()]
 
 
-@pytest.mark.usefixtures("anyone_left")
 class TestSeveralWorkers:
     async def test_they_share_the_port_and_one_that_is_killed_is_started_again(self):
         with Process("group", {"WORKERS": "2"}) as process:
@@ -269,6 +288,14 @@ class TestSeveralWorkers:
             assert (await (await process.caller()).ask(post())).status == 200
             assert await asyncio.to_thread(process.ended) == 0
 
+    async def test_a_worker_that_is_there_and_does_not_answer_is_ended_and_another_started(self):
+        with Process("group", {"WORKERS": "1", "ASK_EVERY": "0.5"}) as process:
+            caller = await process.caller()
+            await caller.ask(post())
+            await caller.send(post("/x?hang=1"))
+            await asyncio.to_thread(until, lambda: started_workers(process) == [2] and up(process) == 1, within=60)
+            assert (await (await process.caller()).ask(post())).status == 200
+
     async def test_no_worker_outlives_the_one_above_it(self):
         with Process("group", {"WORKERS": "2"}) as process:
             await asyncio.to_thread(until, lambda: up(process) == 2)
@@ -283,6 +310,4 @@ class TestSeveralWorkers:
                 await asyncio.to_thread(until, lambda: up(process) == 1)
             process.terminate()
             process.ended()
-        text = process.popen.stdout
-        assert text is not None
         assert "again_in" in process.log

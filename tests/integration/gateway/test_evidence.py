@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 
 import asyncpg
@@ -10,9 +11,9 @@ from structlog.testing import capture_logs
 
 from common.events import ExchangeState, GrantState
 from exchange.layout import READER
-from gateway import store as gateway_store
 from gateway.domain import answers, decisions, records
-from gateway.store import MAX_GROUP, Recorder
+from gateway.store import recording
+from gateway.store.recording import MAX_GROUP, Recorder
 from tests.support.exchange_store import terminate
 from tests.support.gateway_door import opened
 from tests.support.proxying import TcpProxy
@@ -49,6 +50,12 @@ async def waiting_writers(outbox):
             "select count(*) from pg_stat_activity where datname = current_database()"
             " and application_name = 'gateway recorder' and wait_event_type = 'Lock'"
         )
+
+
+def waits(recorder, *texts):
+    """Records that wait for their commit, of a recorder that was not started."""
+    for text in texts:
+        recorder._waiting.append(recording._Waiting(text, float("inf"), asyncio.get_running_loop().create_future()))
 
 
 def contiguous(found):
@@ -102,7 +109,7 @@ class TestWithoutTheTrail:
     async def test_stalled_for_longer_than_a_caller_waits_is_503_trail_and_no_other_answer(
         self, door, outbox, monkeypatch
     ):
-        monkeypatch.setattr(gateway_store, "COMMIT_WITHIN", 0.3)
+        monkeypatch.setattr(recording, "COMMIT_WITHIN", 0.3)
         async with stalled(outbox):
             answers_ = await asyncio.gather(
                 door.call(), door.call(unitKey="cnu_x"), door.call(street_code=""), door.call(format="xml")
@@ -126,7 +133,7 @@ class TestWithoutTheTrail:
     async def test_with_its_database_away_nothing_is_answered_and_afterwards_everything_is_on_record(
         self, world, store, outbox, installation, monkeypatch
     ):
-        monkeypatch.setattr(gateway_store, "COMMIT_WITHIN", 0.5)
+        monkeypatch.setattr(recording, "COMMIT_WITHIN", 0.5)
         with TcpProxy() as proxy:
             proxy.target = installation.endpoints.postgres.port
             url = outbox.app_url.replace(f":{proxy.target}/", f":{proxy.port}/")
@@ -145,7 +152,7 @@ class TestWithoutTheTrail:
                 assert [record.code for record in found] == ["1", "1", "1", "1", "1"]
 
     async def test_more_that_wait_than_may_wait_are_refused_at_once(self, door, outbox, monkeypatch):
-        monkeypatch.setattr(gateway_store, "MAX_WAITING", 3)
+        monkeypatch.setattr(recording, "MAX_WAITING", 3)
         loop = asyncio.get_running_loop()
         async with stalled(outbox):
             first = asyncio.create_task(door.call())
@@ -219,8 +226,8 @@ class TestNumbers:
     async def test_a_commit_whose_news_was_lost_is_not_committed_again(self, outbox, installation):
         """FAULT-10: the row is there and the reply is not: the same row again is no second one."""
         recorder = Recorder(outbox.app_url, "w-unknown-outcome")
-        recorder._waiting.append((b'{"x":1}', asyncio.get_running_loop().create_future()))
-        row, _ = recorder._next_group()
+        waits(recorder, b'{"x":1}')
+        row = recorder._next_group()
         for _ in range(3):
             connection = await recorder._commit(None, row)
             await connection.close()
@@ -230,17 +237,22 @@ class TestNumbers:
         assert count == 1
 
     async def test_a_group_is_no_larger_than_an_event_may_be(self, outbox):
-        recorder = Recorder(outbox.app_url, "w-groups")
-        loop = asyncio.get_running_loop()
+        def taken(*texts):
+            recorder = Recorder(outbox.app_url, "w-groups")
+            waits(recorder, *texts)
+            row = recorder._next_group()
+            told = json.loads(row[-1])
+            assert [record["number"] for record in told["records"]] == list(range(1, len(told["records"]) + 1))
+            assert len(told["records"]) == len(recorder._taken) == len(texts) - recorder.waiting
+            return len(told["records"]), len(row[-1])
+
         small, large = b'{"x":1}', b'{"x":"' + b"y" * 30_000 + b'"}'
-        recorder._waiting = [(small, loop.create_future()) for _ in range(MAX_GROUP + 1)]
-        assert len(recorder._next_group()[1]) == MAX_GROUP
-        recorder._waiting = [(large, loop.create_future()) for _ in range(30)]
-        row, taken = recorder._next_group()
-        assert 1 < len(taken) < 30
-        assert len(row[-1]) <= 512 * 1024
-        recorder._waiting = [(b'{"x":"' + b"y" * 500_000 + b'"}', loop.create_future()) for _ in range(2)]
-        assert len(recorder._next_group()[1]) == 1, "one that is large alone is not held back for ever"
+        assert taken(*[small] * (MAX_GROUP + 1))[0] == MAX_GROUP
+        count, size = taken(*[large] * 30)
+        assert 1 < count < 30
+        assert size <= 512 * 1024
+        huge = b'{"x":"' + b"y" * 500_000 + b'"}'
+        assert taken(huge, huge)[0] == 1, "one that is large alone is not held back for ever"
 
     async def test_what_waits_is_committed_before_the_end(self, world, store, outbox):
         """FAULT-5: told to stop, the worker finishes what it has begun."""
@@ -297,9 +309,11 @@ class TestBrokenCode:
         async def broken(*_args):
             raise ZeroDivisionError(SECRET)
 
-        door.gateway.reader.fetch = broken
-        answer = await door.call()
-        assert (answer.status, answer.response.json()) == (503, PLATFORM)
+        door.gateway.reader.query = broken
+        # Alone and together with others.
+        answers_ = [await door.call(), *await asyncio.gather(*(door.call(street_code="310105001") for _ in range(5)))]
+        assert all((answer.status, answer.response.json()) == (503, PLATFORM) for answer in answers_)
+        answer = answers_[-1]
         assert SECRET not in str(answer.response.headers)
 
     @pytest.mark.parametrize("method", ["POST", "GET"])

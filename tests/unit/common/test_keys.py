@@ -1,5 +1,6 @@
 """The keys that callers carry: their one form, and the keyed hash that is all that is kept of them."""
 
+import hmac
 import string
 import zlib
 
@@ -120,3 +121,16 @@ def test_another_pepper_gives_another_hash(text, one, other):
     # HMAC pads a short secret with zeros, so secrets that differ by trailing zeros alone are the same secret.
     same = one.rstrip(b"\0") == other.rstrip(b"\0")
     assert (Pepper("a", one).digest(text) == Pepper("b", other).digest(text)) is same
+
+
+@given(st.binary(min_size=1, max_size=200), st.text(max_size=300))
+def test_the_keyed_hash_is_hmac_sha256(secret, text):
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        return
+    assert Pepper("p", secret).digest(text) == hmac.digest(secret, raw, "sha256").hex()
+
+
+def test_a_pepper_does_not_show_its_secret():
+    assert "canary" not in repr(Pepper("p", b"canary"))

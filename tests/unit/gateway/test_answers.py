@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain import decisions
-from gateway.domain.answers import MEDIA, failure, success
-from gateway.domain.decisions import Format, Structure, Style
+from gateway.domain.answers import MEDIA, failure, success, verified
+from gateway.domain.decisions import PLAIN, Format, Output, Structure, Style
 from gateway.errors import MEMOS, Code, Refused
-from tests.support.gateway_world import EPOCH, World
+from tests.support.gateway_calls import decided, template_of
+from tests.support.gateway_world import World
 from tests.support.items import day, integer, key, numeric, text
 
 CODE, NAME = key(text("street_code", 9)), text("street_name", 40)
@@ -48,7 +48,8 @@ XML = {
 
 
 def answer(items, rows, structure, style=Style.COMPLEX, output=Format.JSON):
-    return success(tuple(items), rows, structure, style, output).decode()
+    single = structure in {Structure.KV, Structure.SR}
+    return success(template_of(items), rows, Output(output, style, structure, single)).decode()
 
 
 @pytest.mark.parametrize(("structure", "rows"), JSON_)
@@ -84,6 +85,45 @@ def test_one_was_asked_for_and_several_match(structure, output):
     with pytest.raises(Refused) as refused:
         answer((NAME,), [('"a"',), ('"b"',)], structure, output=output)
     assert refused.value.code == Code.SEVERAL
+
+
+@pytest.mark.parametrize("rows", [[], [ONE], [ONE, TWO], [ONE] * 1000])
+def test_the_plain_answer_is_what_its_options_written_out_give(rows):
+    template = template_of((CODE, NAME))
+    written_out = Output(Format.JSON, Style.COMPLEX, Structure.LM)
+    assert written_out is not PLAIN
+    assert success(template, rows, PLAIN) == success(template, rows, written_out)
+
+
+@pytest.mark.parametrize("value", ['"100%"', '"%s"', '"%(name)s"', '"{}"', '"%%"'])
+def test_what_looks_like_a_place_for_a_value_is_none(value):
+    template = template_of((CODE, NAME))
+    assert json.loads(success(template, [(value, value)], PLAIN))["DATA"][0]["street_name"] == json.loads(value)
+
+
+class TestVerified:
+    TEMPLATE = template_of((CODE, NAME))
+
+    def test_one_row_is_the_record_and_of_nobody_every_claim_is_false(self):
+        assert verified(self.TEMPLATE, [('"1"', '"0"')]) == ('"1"', '"0"')
+        assert verified(self.TEMPLATE, []) == ('"0"', '"0"')
+
+    def test_an_identity_that_is_not_one_is_301(self):
+        with pytest.raises(Refused) as refused:
+            verified(self.TEMPLATE, [('"1"', '"1"'), ('"1"', '"1"')])
+        assert refused.value.code == Code.SEVERAL
+
+    @pytest.mark.parametrize(
+        ("structure", "expected"),
+        [
+            (Structure.LM, [{"street_code": "0", "street_name": "1"}]),
+            (Structure.KV, {"street_code": "0", "street_name": "1"}),
+            (Structure.MA, {"street_code": ["0"], "street_name": ["1"]}),
+        ],
+    )
+    def test_it_is_one_record_in_every_structure(self, structure, expected):
+        told = success(self.TEMPLATE, [('"0"', '"1"')], Output(style=Style.SIMPLE, structure=structure))
+        assert json.loads(told) == expected
 
 
 @pytest.mark.parametrize("code", MEMOS)
@@ -194,15 +234,12 @@ def test_an_answer_holds_granted_items_and_no_others(table, data):
     world.unit("edu")
     world.service("s", items, {})
     world.grant("edu", "s", sorted(granted))
-    given_ = {**world.keys("edu", "s"), "rsStructure": structure.value}
     try:
-        who = decisions.identify(given_, "s", world.memory, (world.pepper,))
-        view = decisions.admit(who, world.memory, address="", at=EPOCH)
-        plan = decisions.plan(given_, {}, who, view, world.memory)
+        _, plan = decided(world, "edu", "s", {"rsStructure": structure.value})
         # The database gives back what the shape asks for.
-        places = [[item.code for item in items].index(item.code) for item in plan.shape.items]
+        places = [items.index(column.item) for column in plan.template.shape.columns]
         shown = [tuple(row[place] for place in places) for row in rows]
-        body = success(plan.items, shown[: plan.limit], plan.structure, plan.style, plan.format)
+        body = success(plan.template, shown[: plan.paging.limit], plan.output)
     except Refused as refused:
         body = failure(refused.code, Format.JSON)
     told = json.loads(body)

@@ -28,7 +28,7 @@ def test_the_first_hundred_of_a_source_and_minute_are_recorded_each_and_the_rest
     (tally,) = flood.over(NOON + timedelta(seconds=60))
     assert (tally.source, tally.kind, tally.count, tally.first_at) == (HERE, BAD, 150, NOON)
     assert flood.over(NOON + timedelta(seconds=61)) == []
-    assert len(flood) == 0
+    assert flood.sources == 0
 
 
 def test_both_codes_of_bad_keys_share_the_hundred_and_are_counted_apart_by_unit():
@@ -79,7 +79,7 @@ def test_more_sources_than_are_kept_push_out_the_oldest_whose_count_goes_on_with
     flood = Flood(max_sources=3)
     for n in range(5):
         flood.count(f"192.0.2.{n}", Kind(503, "500", "edu"), NOON + timedelta(seconds=n))
-    assert len(flood) == 3
+    assert flood.sources == 3
     told = flood.rest(NOON)
     assert sorted(t.source for t in told) == [ANYWHERE, "192.0.2.2", "192.0.2.3", "192.0.2.4"]
     (anywhere,) = [t for t in told if t.source == ANYWHERE]
@@ -141,10 +141,10 @@ def test_every_refusal_is_recorded_or_counted_exactly_once_whatever_comes(happen
                 flood.count(address, Kind(503, "500"), at)
             elif getattr(flood, what)(address, Kind(200, "201"), at):
                 alone += 1
-        assert len(flood) <= 4
+        assert flood.sources <= 4
     told += sum(tally.count for tally in flood.rest(NOON))
     assert alone + told == came
-    assert len(flood) == 0
+    assert flood.sources == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 200)), max_size=400))

@@ -1,6 +1,6 @@
 """What the gateway holds: the newest telling of each thing, in whatever order the tellings come (IN-E4, IN-E10)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import permutations
 from uuid import uuid4
 
@@ -18,12 +18,14 @@ from common.events import (
     Operator,
     Quota,
     ResourceState,
+    RowCondition,
     ServiceState,
     SourceKind,
     UnitState,
 )
 from common.keys import KeyKind, generate
 from exchange.layout import Resource
+from exchange.masks import Mask
 from gateway.domain.memory import Memory
 from tests.support.gateway_world import EPOCH, PEPPER, World
 from tests.support.items import day, key, text
@@ -99,7 +101,7 @@ class TestOrder:
             for event in (*order, *order):
                 memory.apply(event)
             (held,) = memory.grants.values()
-            assert held.told.state is GrantState.REVOKED
+            assert not held.active
             assert len(memory.method_keys) == 1
 
     @pytest.mark.parametrize(
@@ -111,11 +113,11 @@ class TestOrder:
             ),
             (
                 lambda w: [w.service("s", ITEMS, {}, ready=False, state=state) for state in ServiceState],
-                lambda m: m.services["s"].told.state is ServiceState.WITHDRAWN,
+                lambda m: m.services["s"].version == len(ServiceState) and not m.services["s"].in_use,
             ),
             (
                 lambda w: (w.ready(RESOURCE), w.ready(RESOURCE, ResourceState.DROPPED)),
-                lambda m: m.view(RESOURCE.version) is None,
+                lambda m: not m.readable(RESOURCE.version),
             ),
             (
                 lambda w: (w.exchange(ExchangeState.STOPPED), w.exchange(ExchangeState.RUNNING)),
@@ -138,8 +140,12 @@ class TestOrder:
 
 
 class TestServices:
+    def structure(self, world, *items, **more):
+        world.service("s", items or ITEMS, more.pop("inputs", {}), **more)
+        return world.memory.services["s"].structure
+
     def test_parameters_are_named_by_item_and_operator(self, world):
-        held = world.memory.services["streets"]
+        held = world.memory.services["streets"].structure
         assert {name: (p.item.code, p.operator) for name, p in held.parameters.items()} == {
             "street_code": ("street_code", Operator.EQ),
             "street_code__in": ("street_code", Operator.IN),
@@ -148,15 +154,34 @@ class TestServices:
             "updated__lt": ("updated", Operator.LT),
         }
         assert held.required == {"updated"}
-        assert held.key == ("street_code",)
+        assert held.key == (ITEMS[0],)
 
     def test_the_key_is_in_the_order_of_its_places(self, world):
-        world.service("s", (key(text("b"), 2), text("c"), key(text("a"), 1)), {})
-        assert world.memory.services["s"].key == ("a", "b")
+        held = self.structure(world, key(text("b"), 2), text("c"), key(text("a"), 1))
+        assert [item.code for item in held.key] == ["a", "b"]
 
-    def test_an_input_on_an_item_that_is_not_there_is_no_parameter(self, world):
-        world.service("s", ITEMS, {"gone": "eq"})
-        assert world.memory.services["s"].parameters == {}
+    def test_an_input_or_an_ordering_on_an_item_that_is_not_there_is_none(self, world):
+        held = self.structure(world, inputs={"gone": "eq"}, orderings=("gone", "updated"))
+        assert held.parameters == {}
+        assert held.orderings == {"updated"}
+
+    def test_a_query_has_neither_identity_nor_claims_whatever_is_told(self, world):
+        held = self.structure(world, identity=("street_code",), claims=("street_name",))
+        assert (held.identity, held.claims, held.required) == ((), frozenset(), frozenset())
+
+    def test_a_verification_takes_its_identity_and_its_claims_for_equality_and_no_other_input(self, world):
+        held = self.structure(
+            world,
+            mode=Mode.VERIFY,
+            inputs={"updated": "ge required", "street_name": "prefix"},
+            identity=("street_code", "gone"),
+            claims=("street_name", "updated", "street_code", "gone"),
+        )
+        assert {name: (p.item.code, p.operator) for name, p in held.parameters.items()} == {
+            code: (code, Operator.EQ) for code in ("street_code", "street_name", "updated")
+        }
+        assert (held.identity, held.required) == (("street_code",), {"street_code"})
+        assert held.claims == {"street_name", "updated"}, "what is given to find somebody is no claim about them"
 
     @pytest.mark.parametrize(
         ("more", "in_use"),
@@ -167,17 +192,32 @@ class TestServices:
             ({"source": SourceKind.PROVIDER}, False),
             ({"source": SourceKind.WRITE}, False),
             ({"mode": Mode.VERIFY}, False),
+            ({"mode": Mode.VERIFY, "identity": ("street_code",)}, False),
+            ({"mode": Mode.VERIFY, "claims": ("street_name",)}, False),
+            ({"mode": Mode.VERIFY, "identity": ("gone",), "claims": ("street_name",)}, False),
+            ({"mode": Mode.VERIFY, "identity": ("street_code",), "claims": ("street_code",)}, False),
+            ({"mode": Mode.VERIFY, "identity": ("street_code",), "claims": ("street_name",)}, True),
         ],
     )
     def test_a_service_is_in_use_while_it_is_active_and_the_gateway_can_answer_it(self, world, more, in_use):
+        """A verification that asks for nobody or of nothing would be open to all: it is out of use."""
         world.service("s", ITEMS, {}, **more)
         assert world.memory.services["s"].in_use is in_use
 
+    def test_services_of_one_resource_with_the_same_inputs_share_their_structure(self, world):
+        for code in ("one", "two"):
+            world.service(code, ITEMS, {"street_code": "eq"})
+        world.service("other", ITEMS, {"street_code": "eq in"})
+        world.service("ordered", ITEMS, {"street_code": "eq"}, orderings=("updated",))
+        held = {code: service.structure for code, service in world.memory.services.items()}
+        assert held["one"] is held["two"]
+        assert len({id(structure) for structure in held.values()}) == 4
+
     def test_a_view_is_known_from_when_it_is_ready_until_it_is_dropped(self, world):
-        assert world.memory.view(RESOURCE.version) == RESOURCE.qualified_view
-        assert world.memory.view("307001-000001_v2") is None
+        assert world.memory.readable(RESOURCE.version)
+        assert not world.memory.readable("307001-000001_v2")
         world.ready(RESOURCE, ResourceState.DROPPED)
-        assert world.memory.view(RESOURCE.version) is None
+        assert not world.memory.readable(RESOURCE.version)
 
 
 class TestGrants:
@@ -234,18 +274,112 @@ class TestGrants:
         [
             {"demand_signature": True},
             {"demand_certificate": True},
-            {"quota": Quota(per_day=100)},
-            {"quota": Quota(per_second=0)},
         ],
     )
     def test_a_grant_with_a_demand_that_is_not_enforced_yet_is_not_honoured(self, world, demand):
         assert not self.held(world, **demand).enforced
 
+    @pytest.mark.parametrize(
+        ("quota", "per_second", "per_day", "metered"),
+        [
+            (Quota(), None, None, False),
+            (Quota(per_day=100), None, 100, True),
+            (Quota(per_second=0), 0, None, True),
+            (Quota(per_second=5, per_day=0), 5, 0, True),
+        ],
+    )
+    def test_a_quota_is_enforced_and_one_of_nothing_too(self, world, quota, per_second, per_day, metered):
+        held = self.held(world, quota=quota)
+        assert (held.per_second, held.per_day, held.metered, held.enforced) == (per_second, per_day, metered, True)
+
+    def test_required_headers_are_looked_for_in_small_letters(self, world):
+        assert self.held(world, required_headers=("X-Matter",)).required_headers == (b"x-matter",)
+
+
+class TestAccess:
+    """What a grant lets one see is worked out when a call first asks, and again when service or resource change."""
+
+    def access(self, world, service="streets", unit="edu"):
+        memory = world.memory
+        return memory.access(memory.services[service], memory.grants[world.grants[unit, service]])
+
+    def test_it_is_worked_out_once(self, world):
+        assert self.access(world) is self.access(world)
+
+    def test_grants_with_the_same_items_share_their_scope(self, world):
+        for unit in ("health", "water"):
+            world.unit(unit)
+            world.grant(unit, "streets", ["street_code"])
+        world.grant("water", "streets", ["street_code", "street_name"])
+        scopes = {unit: self.access(world, unit=unit).scope for unit in ("edu", "health", "water")}
+        assert scopes["edu"] is scopes["health"]
+        assert scopes["edu"] is not scopes["water"]
+
+    def test_grants_of_services_with_the_same_structure_share_it_too(self, world):
+        for service in ("one", "two"):
+            world.service(service, ITEMS, {"street_code": "eq"})
+            world.grant("edu", service, ["street_code"])
+        assert self.access(world, "one").scope is self.access(world, "two").scope
+
+    def test_conditions_on_rows_share_their_kind_and_keep_their_values(self, world):
+        for unit, values in (("health", ("2020/01/01",)), ("water", ("2021/01/01",)), ("civil", ("2020/01/01",) * 2)):
+            world.unit(unit)
+            world.grant(unit, "streets", ["street_code"], row_filter=(RowCondition(item="updated", values=values),))
+        health, water, civil = (self.access(world, unit=unit) for unit in ("health", "water", "civil"))
+        assert health.scope is water.scope
+        assert (health.row_values, water.row_values) == ((date(2020, 1, 1),), (date(2021, 1, 1),))
+        assert civil.scope is not health.scope
+        assert civil.row_values == ([date(2020, 1, 1), date(2020, 1, 1)],)
+        assert self.access(world).scope not in {health.scope, civil.scope}, "without a condition"
+
     @pytest.mark.parametrize("mode", [ItemMode.MASKED, ItemMode.VERIFY])
-    def test_nor_is_one_with_an_item_that_may_not_be_shown_in_clear(self, world, mode):
+    def test_the_same_items_otherwise_granted_are_another_scope(self, world, mode):
+        world.unit("health")
         mask = MaskRule.NAME if mode is ItemMode.MASKED else None
-        told = world.grant("edu", "streets", ["street_code", GrantedItem(code="street_name", mode=mode, mask=mask)])
-        assert not world.memory.grants[told.grant].enforced
+        both = ["street_code", GrantedItem(code="street_name", mode=mode, mask=mask)]
+        world.grant("edu", "streets", ["street_code", "street_name"])
+        world.grant("health", "streets", both)
+        clear, other = self.access(world).scope, self.access(world, unit="health").scope
+        assert clear is not other
+        assert other.unseen == {"street_name"}
+        shown = [(column.item.code, column.mask) for column in other.columns]
+        assert shown == ([("street_code", None)] + [("street_name", Mask.NAME)] * (mode is ItemMode.MASKED))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda w: w.grant("edu", "streets", ["street_code", "updated"]),
+            lambda w: w.service("streets", (*ITEMS, text("new")), {}),
+            lambda w: w.service("streets", ITEMS, {"street_code": "eq"}),
+            lambda w: w.ready(RESOURCE),
+        ],
+    )
+    def test_it_is_worked_out_anew_when_what_it_rests_on_is_told_anew(self, world, change):
+        before = self.access(world)
+        change(world)
+        after = self.access(world)
+        assert after is not before
+        assert after.scope is not before.scope
+
+    def test_it_stays_when_something_else_is_told(self, world):
+        before = self.access(world)
+        world.unit("edu", UnitState.SUSPENDED)
+        world.service("other", ITEMS, {}, ready=False)
+        assert self.access(world) is before
+
+    @pytest.mark.parametrize(
+        "granted",
+        [
+            {"items": ["gone"]},
+            {"items": [GrantedItem(code="street_name", mode=ItemMode.VERIFY)]},
+            {"items": ["street_code"], "row_filter": (RowCondition(item="gone", values=("1",)),)},
+            {"items": ["street_code"], "row_filter": (RowCondition(item="updated", values=("x",)),)},
+        ],
+    )
+    def test_where_nothing_can_be_shown_there_is_none(self, world, granted):
+        items = granted.pop("items")
+        world.grant("edu", "streets", items, **granted)
+        assert self.access(world) is None
 
 
 class TestCodeSets:

@@ -9,18 +9,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.events import ExchangeState, GrantState, Quota, ResourceState, RowCondition, ServiceState, UnitState
+from common.events import (
+    ExchangeState,
+    GrantedItem,
+    GrantState,
+    ItemMode,
+    MaskRule,
+    ResourceState,
+    RowCondition,
+    ServiceState,
+    UnitState,
+)
 from common.keys import KeyKind, generate
 from exchange.layout import Resource
-from gateway.domain import decisions
+from gateway.domain.cursors import Question, Seal
 from gateway.domain.decisions import Decided
 from gateway.errors import Code, Refused
+from tests.support.gateway_calls import decide
 from tests.support.gateway_world import EPOCH, World
 from tests.support.items import codes, day, key, text
 
-ITEMS = (key(text("street_code", 9)), text("street_name", 40), codes(text("area_code", 6)), day("updated"))
+ITEMS = (
+    key(text("street_code", 9)),
+    text("street_name", 40),
+    codes(text("area_code", 6)),
+    day("updated"),
+    text("town"),
+)
 RESOURCE = Resource(provider="civil-affairs", version="307001-000001_v1", items=ITEMS)
-INPUTS = {"street_code": "eq in required", "street_name": "prefix", "area_code": "eq", "updated": "ge"}
+INPUTS = {"street_code": "eq in required", "street_name": "prefix", "area_code": "eq", "updated": "ge", "town": "eq"}
+MASKED = GrantedItem(code="town", mode=ItemMode.MASKED, mask=MaskRule.NAME)
+TO_VERIFY = GrantedItem(code="town", mode=ItemMode.VERIFY)
 NOW = EPOCH + timedelta(days=1)
 
 
@@ -39,7 +58,7 @@ class Situation:
         self.world.code_set("areas", ["310104", "310105"])
         self.world.unit("edu")
         for service in ("streets", "other"):
-            self.world.service(service, ITEMS, INPUTS, resource=RESOURCE)
+            self.world.service(service, ITEMS, INPUTS, resource=RESOURCE, orderings=("updated", "town"))
             self.world.grant("edu", service, ["street_code", "street_name"])
         self.given = {**self.world.keys("edu", "streets"), "street_code": "310105001"}
         self.headers = {b"x-matter": b"2026-0001"}
@@ -50,9 +69,12 @@ class Situation:
         told = {"items": ["street_code", "street_name"], **self.grant}
         world.grant("edu", "streets", told.pop("items"), **told)
         try:
-            who = decisions.identify(self.given, self.service, world.memory, (world.pepper,))
-            view = decisions.admit(who, world.memory, address=self.address, at=NOW)
-            decisions.plan(self.given, self.headers, who, view, world.memory)
+            _, plan = decide(world, self.service, self.given, headers=self.headers, address=self.address, at=NOW)
+            if plan.paging.cursor is not None:
+                asked = Question(
+                    unit="edu", service=self.service, resource_version=RESOURCE.version, filters={}, order=None
+                )
+                Seal.of(b"s" * 32).open(plan.paging.cursor, asked)
         except (Decided, Refused) as refused:
             return refused.code
         return Code.SUCCESS
@@ -121,13 +143,26 @@ FAULTS = [
     Fault(6, Code.GRANT, "address not named", granted(source_addresses=("203.0.113.0/24",)), "addresses"),
     Fault(6, Code.GRANT, "signature demanded", granted(demand_signature=True), "signature"),
     Fault(6, Code.GRANT, "certificate demanded", granted(demand_certificate=True), "certificate"),
-    Fault(6, Code.GRANT, "quota granted", granted(quota=Quota(per_day=1)), "quota"),
     Fault(6, Code.GRANT, "nothing of it is there any more", granted(items=["gone"]), "items"),
     Fault(6, Code.GRANT, "filter on an item that is gone", granted(row_filter=(GONE,)), "rows"),
     Fault(6, Code.GRANT, "filter with a value that cannot be", granted(row_filter=(IMPOSSIBLE,)), "rows"),
     Fault(8, Code.PARAMETERS, "unknown parameter", given_(street="x"), "street"),
     Fault(8, Code.PARAMETERS, "operator not declared", given_(street_name="x"), "street_name"),
     Fault(8, Code.PARAMETERS, "name in another case", given_(Format="json"), "Format"),
+    Fault(
+        8,
+        Code.PARAMETERS,
+        "filter on a masked item",
+        lambda s: (granted(items=["street_code", "street_name", MASKED])(s), given_(town="x")(s)),
+        "items",
+    ),
+    Fault(
+        8,
+        Code.PARAMETERS,
+        "filter on an item to verify",
+        lambda s: (granted(items=["street_code", "street_name", TO_VERIFY])(s), given_(town="x")(s)),
+        "items",
+    ),
     Fault(8, Code.PARAMETERS, "required input missing", without("street_code"), "street_code"),
     Fault(8, Code.PARAMETERS, "required header missing", lambda s: s.headers.pop(b"x-matter"), "x-matter"),
     Fault(8, Code.PARAMETERS, "required header empty", lambda s: s.headers.update({b"x-matter": b""}), "x-matter"),
@@ -142,6 +177,13 @@ FAULTS = [
     Fault(9, Code.VALUE, "unknown style", given_(rsStyle=""), "rsStyle"),
     Fault(9, Code.VALUE, "unknown structure", given_(rsStructure="kv"), "rsStructure"),
     Fault(9, Code.VALUE, "page too large", given_(pageSize="1001"), "pageSize"),
+    Fault(
+        9,
+        Code.VALUE,
+        "ordering by a masked item",
+        lambda s: (granted(items=["street_code", "street_name", MASKED])(s), given_(orderBy="town")(s)),
+        "items",
+    ),
     Fault(9, Code.VALUE, "ordering not declared", given_(orderBy="street_name"), "orderBy"),
     Fault(9, Code.VALUE, "cursor not issued", given_(cursor="AAAA"), "page"),
 ]

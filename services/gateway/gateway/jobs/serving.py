@@ -113,7 +113,7 @@ def listening_or_exit(host: str, port: int, *, shared: bool) -> socket.socket:
         sys.exit(CANNOT_LISTEN)
 
 
-def _deaf_to_new_ones(listening_socket: socket.socket) -> None:
+def let_nobody_come(listening_socket: socket.socket) -> None:
     """Have the kernel drop the first packet of every new connection to a listening socket.
 
     A connection that the kernel has taken but we have not is reset when the listening socket is closed. After this
@@ -181,7 +181,7 @@ class Door(Server):
         # A kernel without packet filters: connections of the last instant are reset, as with any other server.
         with contextlib.suppress(OSError):
             for made in sockets or []:
-                _deaf_to_new_ones(made)
+                let_nobody_come(made)
         # The loop takes all that wait each time it looks; twice, for those that came while it looked.
         for _ in range(3):
             await asyncio.sleep(_DRAIN_PAUSE)

@@ -30,6 +30,8 @@ _ASK_WITHIN: Final = 2.0
 ASK_EVERY: Final = 5.0
 _SILENT_AFTER: Final = 6
 """Times in a row that a worker may leave unanswered whether it lives; then it is ended, and started anew."""
+_FIRST_WITHIN: Final = 60.0
+"""Seconds that a worker may take to answer for the first time."""
 _KILL_AFTER: Final = 5.0
 """Seconds beyond the workers' own bound until one that does not end is ended."""
 _MAX_PAGE: Final = 8 * 1024 * 1024
@@ -97,10 +99,17 @@ class Group:
 
     async def _watch(self, worker: Worker, process: asyncio.subprocess.Process) -> None:
         """End a worker that is there and does not answer."""
-        silent = -_SILENT_AFTER  # it is given twice the time to answer for the first time
+        loop = asyncio.get_running_loop()
+        must_answer = loop.time() + _FIRST_WITHIN
+        silent = 0
         while silent < _SILENT_AFTER:
             await asyncio.sleep(self.ask_every)
-            silent = 0 if (await ask(worker.path, "/health/live"))[0] == 200 else silent + 1
+            if (await ask(worker.path, "/health/live"))[0] == 200:
+                silent, must_answer = 0, 0
+            elif loop.time() > must_answer:
+                silent += 1
+            if self.stopping:
+                return
         _log.error("gateway.worker_silent", worker=worker.name, process=process.pid)
         process.kill()
 
