@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from policy import DecisionBasis
 from shuqiao import ShuqiaoError
 
 Evidence = dict[str, Any]
@@ -99,3 +100,9 @@ def write(done: list[Played], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"steps": [asdict(one) for one in done]}
     path.write_text(json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def cited(basis: dict[str, Any]) -> str:
+    """The rule of a decision as people cite it, with the edition and whether its term had passed."""
+    past = "（已过有效期，沿用）" if basis["past_term"] else ""
+    return f"{DecisionBasis.of(basis).citation}，{basis['edition']}版{past}"

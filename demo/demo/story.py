@@ -16,8 +16,7 @@ from demo import data
 from demo.accounts import ADMINISTRATOR, Demonstration
 from demo.cast import Cast, refused_by
 from demo.data import Sheet
-from demo.playing import Evidence, Step, StepFailed, expect, until
-from policy import DecisionBasis
+from demo.playing import Evidence, Step, StepFailed, cited, expect, until
 from shuqiao import Answer, Gateway, Profile, files
 
 GRANTED_STREETS: Final = ["street_code", "street_name"]
@@ -227,7 +226,7 @@ class Story:
         other = self._apply("dsjzx.shenqing", "streets", self.streets_service, GRANTED_STREETS, "平台巡检")
         expect(other["state"] == "granted", "其他单位的申请也应当即授权", other["state"])
         self._numbers["streets"] = done["number"]
-        return {"编号": done["number"], "依据": _cited(done["decision"]["basis"]), "另一单位": other["number"]}
+        return {"编号": done["number"], "依据": cited(done["decision"]["basis"]), "另一单位": other["number"]}
 
     def _application_reviewed(self) -> Evidence:
         use = "核查学生资助对象"
@@ -254,7 +253,7 @@ class Story:
         return {
             "编号": number,
             "答复期限": f"{due}（{done['due_source']}）",
-            "依据": _cited(basis),
+            "依据": cited(basis),
             "有效期提示": done["term_notice"],
         }
 
@@ -392,12 +391,7 @@ class Story:
             "调用": f"{record['call']}（{clock.show(datetime.fromisoformat(record['received_at']))}）",
             "授权": f"{grant['grant']} 第{grant['version']}版",
             "申请": found["application"]["application"],
-            "决定": f"{decision['decided_by']}，{_cited(decision['basis'])}",
+            "决定": f"{decision['decided_by']}，{cited(decision['basis'])}",
             "批次": batch["batch"],
             "文件": f"{batch['file']['name']}，sha256 {batch['file']['sha256']}",
         }
-
-
-def _cited(basis: dict[str, Any]) -> str:
-    past = "（已过有效期，沿用）" if basis["past_term"] else ""
-    return f"{DecisionBasis.of(basis).citation}，{basis['edition']}版{past}"

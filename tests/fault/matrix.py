@@ -117,7 +117,7 @@ ROWS: Final = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Outcomes:
     """pytest's word on each test, by its id."""
 
