@@ -235,6 +235,8 @@ class System:
             found |= {
                 "GATEWAY_OPERATIONS_PORT": str(self.ports.operations),
                 "GATEWAY_RELAY_PORT": str(self.ports.relay),
+                "GATEWAY_CATALOG_URL": self.ports.url("catalog"),
+                "GATEWAY_SHARING_URL": self.ports.url("sharing"),
             }
         return found
 

@@ -19,10 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common import db, log, trace
-from common.auth import Verifier
-from common.errors import Refusal, Unauthenticated, Unwell
+from common.auth import LEASE, Verifier
+from common.errors import Forbidden, Refusal, Unauthenticated, Unwell
 from common.health import Health
-from common.roles import Caller
+from common.roles import Caller, Role
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a request body at most; files go to the object store, not through a service."""
@@ -232,14 +232,33 @@ class Out(BaseModel):
 async def caller_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """The caller that the request's token names; a refusal with status 401 without one."""
+    """The person's account that the request's token names; a refusal with status 401 without one."""
+    caller = await _named(request, credentials)
+    if caller.may(Role.SERVICE):
+        # A service is let in where it is named; what every account may see is not its affair.
+        raise Forbidden("平台服务的令牌不能用于此接口")
+    return caller
+
+
+async def service_of(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """The service of the exchange that the request's token names, which may have ended less than a lease ago."""
+    caller = await _named(request, credentials, late=LEASE)
+    caller.need(Role.SERVICE)
+    return caller
+
+
+async def _named(request: Request, credentials: HTTPAuthorizationCredentials | None, late: int = 0) -> Caller:
     if credentials is None:
         raise Unauthenticated("需要登录：请先向登记服务取得令牌")
     verifier: Verifier = request.app.state.verifier
-    return await verifier.caller(credentials.credentials)
+    return await verifier.caller(credentials.credentials, late=late)
 
 
 Authenticated = Annotated[Caller, Depends(caller_of)]
+FromService = Annotated[Caller, Depends(service_of)]
+"""For `GET /changes` alone: no other route hears a token that has ended, and nobody but services is let in."""
 
 
 def application(

@@ -63,6 +63,9 @@ class StateReader:
         self._apply = apply
         self._park = park
         self._goals: dict[TopicPartition, int] = {}
+        self._consumer_now: AIOKafkaConsumer | None = None
+        self._taking = False
+        """Whether records are in hand that have not all been applied."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -74,6 +77,25 @@ class StateReader:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    async def at_end(self, within: float) -> bool:
+        """Whether all that stood in the topics when this was asked has been applied, by the broker's own word.
+
+        False as well if the broker does not say so within these seconds.
+        """
+        consumer = self._consumer_now
+        if consumer is None or not self.progress.caught_up.is_set():
+            return False
+        try:
+            async with asyncio.timeout(within):
+                partitions = list(consumer.assignment())
+                for partition, end in (await consumer.end_offsets(partitions)).items():
+                    if end > 0 and await consumer.position(partition) < end:
+                        return False
+        except (TimeoutError, KafkaError, OSError):
+            return False
+        # A position moves on when records are handed over; they count when they have been applied.
+        return bool(partitions) and not self._taking and consumer is self._consumer_now
 
     async def _run(self) -> None:
         while True:
@@ -109,13 +131,18 @@ class StateReader:
             partitions = list(consumer.assignment())
             self._goals = await consumer.end_offsets(partitions)
             self.progress.reading = True
+            self._consumer_now = consumer
             await self._see_whether_caught_up(consumer)
             while True:
-                for records in (await consumer.getmany(timeout_ms=1000, max_records=2000)).values():
+                taken = await consumer.getmany(timeout_ms=1000, max_records=2000)
+                self._taking = True
+                for records in taken.values():
                     for record in records:
                         await self._take(record)
+                self._taking = False
                 await self._see_whether_caught_up(consumer)
         finally:
+            self._consumer_now, self._taking = None, False
             with contextlib.suppress(TimeoutError, KafkaError, OSError):
                 await asyncio.wait_for(consumer.stop(), 10)
 

@@ -3,6 +3,7 @@
 A service's folder holds one file per setting that is secret, named like the setting, mode 0400 (`SHUQIAO_SECRETS`).
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -18,6 +19,8 @@ from provision.plan import SERVICES, database
 EXCHANGE: Final = "exchange"
 KEEPER, LOADER, READER = "exchange_keeper", "loader", "gateway_reader"
 """Logins of the exchange store: makes tables, loads batches, reads views."""
+CLIENTS: Final = ("gateway",)
+"""Services that ask other services for something in their own name."""
 _BYTES: Final = 24
 
 
@@ -37,6 +40,8 @@ class Secrets:
     pepper: str
     evidence_pepper_id: str
     evidence_pepper: str
+    clients: dict[str, str]
+    """Secrets by which services get tokens of their own, by service."""
     administrator: str
     """Password of the first administrator; to be changed by whoever runs the exchange."""
 
@@ -65,14 +70,24 @@ def generate() -> Secrets:
         pepper=secrets.token_urlsafe(32),
         evidence_pepper_id="e1",
         evidence_pepper=secrets.token_urlsafe(32),
+        clients=_clients(),
         administrator=f"{secrets.token_urlsafe(12)}-Aa1",
     )
 
 
+def _clients() -> dict[str, str]:
+    return {client: secrets.token_urlsafe(_BYTES) for client in CLIENTS}
+
+
 def load_or_make(path: Path) -> Secrets:
-    """The secrets in this file, made now if there is none."""
+    """The secrets in this file, made now if there is none; what an older version did not make is added."""
     if path.exists():
-        return Secrets(**json.loads(path.read_text()))
+        held = json.loads(path.read_text())
+        missing = {client: secret for client, secret in _clients().items() if client not in held.get("clients", {})}
+        if missing:
+            held["clients"] = held.get("clients", {}) | missing
+            _write(path, json.dumps(held, indent=1), 0o600)
+        return Secrets(**held)
     made = generate()
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, json.dumps(asdict(made), indent=1), 0o600)
@@ -103,7 +118,12 @@ def of_service(service: str, made: Secrets, at: Addresses) -> dict[str, str]:
     }
     match service:
         case "registry":
-            found |= {"registry_signing_key": made.signing_key, "registry_pepper": made.pepper}
+            digests = {client: hashlib.sha256(secret.encode()).hexdigest() for client, secret in made.clients.items()}
+            found |= {
+                "registry_signing_key": made.signing_key,
+                "registry_pepper": made.pepper,
+                "registry_clients": json.dumps(digests),
+            }
         case "sharing":
             found |= {"sharing_pepper": made.pepper}
         case "gateway":
@@ -111,6 +131,7 @@ def of_service(service: str, made: Secrets, at: Addresses) -> dict[str, str]:
                 "gateway_store_url": postgres_url(made, at, READER, EXCHANGE),
                 "gateway_peppers": json.dumps({made.pepper_id: made.pepper}),
                 "gateway_evidence_pepper": made.evidence_pepper,
+                "gateway_client_secret": made.clients["gateway"],
             }
         case "ingest-files":
             found |= {

@@ -3,7 +3,7 @@
 from catalog import api, stream
 from catalog.service import Keeper
 from catalog.settings import CatalogSettings
-from common import db, host, http
+from common import changes, db, host, http
 from common.clock import Clock, now
 from policy import PolicyError, load_shipped
 
@@ -25,4 +25,5 @@ def build(settings: CatalogSettings, *, clock: Clock = now) -> host.Parts:
     )
     http.also_refused(parts.http, PolicyError)
     parts.http.include_router(api.routes(database, keeper))
+    parts.http.include_router(changes.routes(database, NAME))
     return parts

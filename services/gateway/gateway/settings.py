@@ -6,6 +6,7 @@ import socket
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from common.auth import LEASE
 from common.settings import MigrationSettings, ServiceSettings, Settings
 
 
@@ -24,6 +25,13 @@ class GatewaySettings(ServiceSettings):
     store_connections: int = Field(default=8, ge=1, le=100)
     peppers: dict[str, SecretStr] = Field(min_length=1)
     """Secrets of the keyed hashes of keys by id, as registry and sharing have them."""
+    catalog_url: str = Field(min_length=1)
+    sharing_url: str = Field(min_length=1)
+    """Who is asked for changes of state beside the register."""
+    client_secret: SecretStr = Field(min_length=20)
+    """The gateway's own secret at the register, by which it gets tokens."""
+    lease: float = Field(default=LEASE, ge=5, le=LEASE)
+    """Seconds for which state that nobody confirms is relied on; then calls are answered 503."""
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
@@ -73,6 +81,9 @@ def example() -> GatewaySettings:
         kafka_user="gateway",
         kafka_password=SecretStr("-"),
         registry_url="http://localhost",
+        catalog_url="http://localhost",
+        sharing_url="http://localhost",
+        client_secret=SecretStr("-" * 32),
         peppers={"example": SecretStr("-" * 32)},
         evidence_pepper_id="example",
         evidence_pepper=SecretStr("-" * 32),

@@ -63,6 +63,12 @@ class TokenIn(SessionIn):
     audience: Annotated[str, Field(pattern="^(" + "|".join(AUDIENCES) + ")$")]
 
 
+class ServiceTokenIn(In):
+    client: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+    secret: SecretStr = Field(min_length=20, max_length=100)
+    audience: Annotated[str, Field(pattern="^(" + "|".join(AUDIENCES) + ")$")]
+
+
 class TokenOut(Out):
     token: str
     expires_in: int
@@ -199,7 +205,7 @@ class Signer:
         return {"keys": [{**self.key.as_dict(private=False), "kid": self.key.kid, "alg": ALGORITHM, "use": "sig"}]}
 
 
-def routes(db: Db, reg: Registrar, signer: Signer) -> APIRouter:  # noqa: C901  a list of routes, each thin
+def routes(db: Db, reg: Registrar, signer: Signer) -> APIRouter:  # noqa: C901, PLR0915  a list of routes, each thin
     router = APIRouter()
 
     @router.post("/sessions", status_code=201, tags=["登录"], summary="登录")
@@ -223,6 +229,11 @@ def routes(db: Db, reg: Registrar, signer: Signer) -> APIRouter:  # noqa: C901  
     async def token(body: TokenIn) -> TokenOut:
         async with db.begin() as tx:
             caller = await service.session_caller(tx, body.session.get_secret_value(), reg)
+        return TokenOut(token=signer.token(caller, body.audience, reg.clock()), expires_in=MAX_LIFETIME)
+
+    @router.post("/service-tokens", tags=["平台服务"], summary="平台服务以其凭据换取某一服务的令牌（10分钟有效）")
+    async def service_token(body: ServiceTokenIn) -> TokenOut:
+        caller = service.service_caller(body.client, body.secret.get_secret_value(), reg)
         return TokenOut(token=signer.token(caller, body.audience, reg.clock()), expires_in=MAX_LIFETIME)
 
     @router.get("/.well-known/jwks.json", tags=["登录"], summary="验证令牌的公钥")

@@ -4,7 +4,7 @@ import json
 
 from joserfc.jwk import KeySet, OKPKey
 
-from common import db, host, http
+from common import changes, db, host, http
 from common.clock import Clock, now
 from common.keys import Pepper
 from policy import PolicyError, load_shipped
@@ -23,6 +23,7 @@ def build(settings: RegistrySettings, *, clock: Clock = now) -> host.Parts:
         clock=clock,
         pepper=Pepper(settings.pepper_id, settings.pepper.get_secret_value().encode()),
         book=load_shipped(),
+        clients=settings.clients,
     )
     key = OKPKey.import_key(json.loads(settings.signing_key.get_secret_value()))
     signer = api.Signer(OKPKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint(), "use": "sig"}))
@@ -30,4 +31,5 @@ def build(settings: RegistrySettings, *, clock: Clock = now) -> host.Parts:
     parts.http.state.verifier.trust(KeySet([signer.key]))
     http.also_refused(parts.http, PolicyError)
     parts.http.include_router(api.routes(database, reg, signer))
+    parts.http.include_router(changes.routes(database, NAME))
     return parts

@@ -57,6 +57,15 @@ class LoginRefused(Unauthenticated):
         super().__init__("账号或密码不正确，或账号暂时锁定")
 
 
+class ClientRefused(Unauthenticated):
+    """No such client, or not its secret: one answer for both."""
+
+    code = "client-refused"
+
+    def __init__(self) -> None:
+        super().__init__("平台服务的凭据不正确")
+
+
 class TooManyKeys(Conflict):
     code = "too-many-keys"
 

@@ -1,6 +1,7 @@
 """What the register is told."""
 
 import json
+from typing import Annotated
 
 from joserfc.jwk import OKPKey
 from pydantic import Field, SecretStr
@@ -17,6 +18,8 @@ class RegistrySettings(ServiceSettings):
     pepper_id: str = Field(min_length=1)
     pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes of unit keys; the gateway holds the same."""
+    clients: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+    """The services that may have tokens of their own, each with the SHA-256 of its secret, in hexadecimal."""
 
 
 class RegistryMigration(MigrationSettings):
@@ -35,4 +38,5 @@ def example() -> RegistrySettings:
         signing_key=SecretStr(json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))),
         pepper_id="example",
         pepper=SecretStr("-" * 32),
+        clients={},
     )

@@ -1,6 +1,6 @@
 """Sharing, put together."""
 
-from common import db, host, http
+from common import changes, db, host, http
 from common.clock import Clock, now
 from common.keys import Pepper
 from policy import PolicyError, SourceFile, load_shipped, shipped_calendar
@@ -32,4 +32,5 @@ def build(settings: SharingSettings, *, clock: Clock = now) -> host.Parts:
     )
     http.also_refused(parts.http, PolicyError)
     parts.http.include_router(api.routes(database, desk))
+    parts.http.include_router(changes.routes(database, NAME))
     return parts

@@ -31,6 +31,8 @@ class Pod:
             "GATEWAY_DATABASE_URL": outbox.app_url,
             "GATEWAY_STORE_URL": store.database.url(READER),
             "GATEWAY_REGISTRY_URL": "http://127.0.0.1:9",
+            "GATEWAY_CATALOG_URL": "http://127.0.0.1:9",
+            "GATEWAY_SHARING_URL": "http://127.0.0.1:9",
             "GATEWAY_PORT": str(self.calls),
             "GATEWAY_OPERATIONS_PORT": str(self.operations),
             "GATEWAY_WORKERS": str(workers),

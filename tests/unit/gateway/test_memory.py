@@ -349,8 +349,8 @@ class TestAccess:
         "change",
         [
             lambda w: w.grant("edu", "streets", ["street_code", "updated"]),
-            lambda w: w.service("streets", (*ITEMS, text("new")), {}),
-            lambda w: w.service("streets", ITEMS, {"street_code": "eq"}),
+            lambda w: w.service("streets", (*ITEMS, text("new")), {}, ready=False),
+            lambda w: w.service("streets", ITEMS, {"street_code": "eq"}, ready=False),
             lambda w: w.ready(RESOURCE),
         ],
     )

@@ -275,7 +275,7 @@ class TestWrittenOnce:
         rotated = self.names(called(world, unitKey=new))
         assert rotated[1] == f"k-{new[-6:]}"
         assert self.names(called(world))[1] == before[1]
-        world.service("people", (*ITEMS, text("more")), INPUTS)
+        world.service("people", ITEMS, INPUTS, ready=False)
         assert read(record(called(world))).service_version == 2
 
     def test_a_refused_call_between_two_others_leaves_its_own_items_and_not_theirs(self):

@@ -6,7 +6,7 @@ same conditions on rows, a `Template` by all calls that give the same parameters
 
 from typing import Final
 
-from common.events import GrantedItem, Item, ItemMode, Mode, Operator, ResourceReady
+from common.events import GrantedItem, Item, ItemMode, Mode, Operator, ResourceReady, RowCondition
 from exchange.layout import quoted
 from exchange.masks import mask_of
 from exchange.reading import Column, Condition, Shape, Source
@@ -121,11 +121,14 @@ class Access:
 
     __slots__ = ("row_values", "scope")
 
-    def __init__(self, scope: Scope, grant: Grant) -> None:
+    def __init__(self, scope: Scope, row_values: tuple[Bindable, ...]) -> None:
         self.scope = scope
-        self.row_values: tuple[Bindable, ...] = tuple(
-            _row_values(scope.structure.items[condition.item], condition.values) for condition in grant.row_filter
-        )
+        self.row_values = row_values
+
+
+def row_values(structure: Structure, conditions: tuple[RowCondition, ...]) -> tuple[Bindable, ...]:
+    """The values of conditions on rows, in their order."""
+    return tuple(_row_values(structure.items[condition.item], condition.values) for condition in conditions)
 
 
 def possible(service: Service, grant: Grant) -> bool:

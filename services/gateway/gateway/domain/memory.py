@@ -22,7 +22,7 @@ from common.events import (
     UnitChanged,
     UnitState,
 )
-from gateway.domain.access import Access, Scope, possible
+from gateway.domain.access import Access, Bindable, Scope, possible, row_values
 from gateway.domain.grants import Grant, Service, Structure
 
 STATES: Final[tuple[type[StateEvent], ...]] = (
@@ -59,6 +59,7 @@ class Memory:
     _parts: dict[tuple[str, int], dict[int, CodeSetChanged]] = field(default_factory=dict)
     _structures: dict[tuple[Hashable, ...], Structure] = field(default_factory=dict)
     _scopes: dict[tuple[Hashable, ...], Scope] = field(default_factory=dict)
+    _row_values: dict[tuple[Hashable, ...], tuple[Bindable, ...]] = field(default_factory=dict)
     _shared: dict[Hashable, Hashable] = field(default_factory=dict)
     """One object for all that are equal: texts, items, conditions."""
 
@@ -88,7 +89,12 @@ class Memory:
         scope = self._scopes.get(name)
         if scope is None:
             scope = self._scopes[name] = Scope(service, grant, ready)
-        grant.access = Access(scope, grant)
+        # The same object for the same values: lanes send it once for all calls that bring it.
+        rows = (id(service.structure), grant.row_filter)
+        values = self._row_values.get(rows)
+        if values is None:
+            values = self._row_values[rows] = row_values(service.structure, grant.row_filter)
+        grant.access = Access(scope, values)
         return grant.access
 
     def readable(self, resource_version: str) -> bool:

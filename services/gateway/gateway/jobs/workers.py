@@ -49,6 +49,8 @@ class Worker:
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
     failures: int = 0
+    heard: bool = False
+    """It has answered since it was started."""
 
     @property
     def running(self) -> bool:
@@ -87,6 +89,7 @@ class Group:
     async def _start(self, worker: Worker) -> asyncio.subprocess.Process:
         worker.path.unlink(missing_ok=True)
         worker.starts += 1
+        worker.heard = False
         # A worker ends when its standard input does: none is left behind, however this process ends.
         process = await asyncio.create_subprocess_exec(
             *self.command, stdin=asyncio.subprocess.PIPE, env={**os.environ, **self.environment(worker)}
@@ -104,9 +107,9 @@ class Group:
         silent = 0
         while silent < _SILENT_AFTER:
             await asyncio.sleep(self.ask_every)
-            if (await ask(worker.path, "/health/live"))[0] == 200:
-                silent, must_answer = 0, 0
-            elif loop.time() > must_answer:
+            if (await self._ask(worker, "/health/live"))[0] == 200:
+                silent = 0
+            elif worker.heard or loop.time() > must_answer:
                 silent += 1
             if self.stopping:
                 return
@@ -136,9 +139,14 @@ class Group:
 
     # --- Health and metrics of all ------------------------------------------------------------------------------
 
+    async def _ask(self, worker: Worker, page: str) -> tuple[int, bytes]:
+        status, body = await ask(worker.path, page)
+        worker.heard |= status != 0
+        return status, body
+
     async def report(self) -> tuple[bool, dict[str, str]]:
         """Whether calls are answered here, and what each worker says of itself."""
-        answers = await asyncio.gather(*(ask(worker.path, "/health/ready") for worker in self.workers))
+        answers = await asyncio.gather(*(self._ask(worker, "/health/ready") for worker in self.workers))
         states = {
             worker.name: "ok" if status == 200 else "away" if status == 0 else "not ready"
             for worker, (status, _) in zip(self.workers, answers, strict=True)
@@ -147,7 +155,7 @@ class Group:
 
     async def metrics(self) -> CollectorRegistry:
         """The numbers of all workers, each with its worker's place as a label; with those of the group itself."""
-        pages = await asyncio.gather(*(ask(worker.path, "/metrics") for worker in self.workers))
+        pages = await asyncio.gather(*(self._ask(worker, "/metrics") for worker in self.workers))
         merged: dict[str, Metric] = {}
         for worker, (status, page) in zip(self.workers, pages, strict=True):
             up = _metric(merged, "gateway_worker_up", "1 if the worker answers", "gauge")

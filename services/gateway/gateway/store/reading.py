@@ -246,10 +246,15 @@ def _arrays(shape: Shape, taken: list[_Waiting]) -> list[Any]:
             continue
         flat: list[Any] = []
         first, last = [], []
+        sent: dict[int, tuple[int, int]] = {}
         for values in column:
             assert isinstance(values, list)
-            first.append(len(flat) + 1)
-            flat += values
-            last.append(len(flat))
+            place = sent.get(id(values))
+            if place is None:
+                # The conditions of grants are often the same values; they are sent once.
+                place = sent[id(values)] = (len(flat) + 1, len(flat) + len(values))
+                flat += values
+            first.append(place[0])
+            last.append(place[1])
         arrays += [flat, first, last]
     return arrays
