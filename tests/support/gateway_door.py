@@ -17,6 +17,7 @@ from common.clock import Clock
 from common.events import AccessLogged, CallRecord, base
 from gateway import api
 from gateway.domain.cursors import Seal
+from gateway.domain.flood import Flood
 from gateway.service import Freshness, Gateway, Reply
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
@@ -130,6 +131,7 @@ async def opened(
         evidence=EVIDENCE,
         clock=given_clock,
         fresh=Freshness(caught_up=True),
+        flood=Flood(),
     )
     counted: list[tuple[int, str]] = []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 from typing import Final
 
 import orjson
@@ -13,7 +14,7 @@ from common.health import Health
 from gateway import service
 from gateway.domain import answers, edge
 from gateway.domain.decisions import Format
-from gateway.domain.flood import Flood, Kind
+from gateway.domain.flood import Kind
 from gateway.domain.records import Call
 from gateway.domain.requests import MAX_BODY, Headers, headers_of
 from gateway.errors import Code, Transport, Trouble
@@ -34,11 +35,11 @@ Timed = Callable[[Call, float], None]
 class Calls:
     """The application that answers calls; only so many at once, and none of a source that floods it with bad keys."""
 
-    def __init__(self, gateway: Gateway, counted: Counted, timed: Timed, flood: Flood, at_most: int) -> None:
+    def __init__(self, gateway: Gateway, counted: Counted, timed: Timed, at_most: int) -> None:
         self._gateway = gateway
         self._counted = counted
         self._timed = timed
-        self._flood = flood
+        self._flood = gateway.flood
         self._at_most = at_most
         self._recording: set[asyncio.Task[Reply]] = set()
         self.working = 0
@@ -47,14 +48,11 @@ class Calls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        gateway, method = self._gateway, scope["method"]
         headers = headers_of(scope["headers"])
-        came = trace.parse(headers.get(b"traceparent", b"").decode("latin-1")) or trace.fresh()
         peer = scope.get("client")
-        call = service.new_call(
-            self._gateway, method=scope["method"], address=peer[0] if peer else "", trace_id=came.trace_id
-        )
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        call = service.new_call(gateway, method=method, address=peer[0] if peer else "", trace_id=_trace_id(headers))
+        began = monotonic()
         if edge.REFUSED in scope:
             reply = self._refused(call, scope[edge.REFUSED], scope)
         elif self._flood.shut(call.address, call.received_at):
@@ -64,18 +62,16 @@ class Calls:
         else:
             self.working += 1
             try:
-                reply = await self._worked(call, scope, receive, headers)
+                if method == "POST":
+                    reply = await _answer(gateway, call, scope, receive, headers)
+                else:
+                    reply = await service.refuse(gateway, call, 405)
             finally:
                 self.working -= 1
-        took = clock() - began
+        took = monotonic() - began
         self._counted(reply, call.code, took)
         self._timed(call, took)
         await _send(send, reply)
-
-    async def _worked(self, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:
-        if scope["method"] == "POST":
-            return await _answer(self._gateway, call, scope, receive, headers)
-        return await service.refuse(self._gateway, call, 405)
 
     def _refused(self, call: Call, status: int, scope: Scope) -> Reply:
         """The answer to what the server could not make a request of, or has no room for.
@@ -112,6 +108,13 @@ class Calls:
             await asyncio.wait(self._recording)
 
 
+def _trace_id(headers: Headers) -> str:
+    """The trace that the caller is in, or a new one."""
+    given = headers.get(b"traceparent")
+    came = trace.parse(given.decode("latin-1")) if given is not None else None
+    return came.trace_id if came is not None else trace.new_id()
+
+
 def _traced(call: Call, reply: Reply) -> Reply:
     return Reply(reply.status, reply.media, reply.body, (*reply.headers, (b"x-trace-id", call.trace_id.encode())))
 
@@ -125,11 +128,10 @@ def calls(
     counted: Counted,
     *,
     timed: Timed = _not_timed,
-    flood: Flood | None = None,
     at_most: int = MAX_WORKING,
 ) -> Calls:
     """The application that answers at most so many calls at once."""
-    return Calls(gateway, counted, timed, Flood() if flood is None else flood, at_most)
+    return Calls(gateway, counted, timed, at_most)
 
 
 async def _answer(gateway: Gateway, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:

@@ -24,6 +24,7 @@ from gateway.settings import GatewaySettings, RelaySettings
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
 from gateway.store.reading import Reader
+from gateway.store.recording import Recorder
 
 NAME = "gateway"
 ABOUT = "网关：附件3的接口协议。只回应授权的信息项，先留痕后应答。"
@@ -58,8 +59,8 @@ class Worker:
         self._state: StateReader = stream.reader(kafka, self._memory, stream.parking(kafka, self._db))
         self._reader = Reader(db.plain_url(settings.store_url), settings.store_connections)
         self._flood = Flood()
-        self._recorder = jobs.CountingRecorder(db.plain_url(settings.database_url), settings.worker, self._flood)
         own = db.plain_url(settings.database_url)
+        self._recorder = Recorder(own, settings.worker)
         self._meter = Meter(own, settings.worker)
         self._claims = Claims(own)
         self._fresh = Freshness()
@@ -76,6 +77,7 @@ class Worker:
             evidence=Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
             clock=clock.now,
             fresh=self._fresh,
+            flood=self._flood,
         )
         self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
         self._measures = jobs.Measures()
@@ -95,7 +97,7 @@ class Worker:
         def counted(reply: Reply, code: str, _took: float) -> None:
             measures.counted(reply.status, code)
 
-        made = api.calls(self._gateway, counted, timed=timed, flood=self._flood, at_most=self._settings.max_calls)
+        made = api.calls(self._gateway, counted, timed=timed, at_most=self._settings.max_calls)
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
         measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
         measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))

@@ -12,6 +12,7 @@ from gateway.domain import answers, decisions, records
 from gateway.domain.access import Access
 from gateway.domain.cursors import Place, Question, Seal
 from gateway.domain.decisions import Decided, Format, Plan
+from gateway.domain.flood import Flood, Kind
 from gateway.domain.memory import Memory
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
@@ -22,6 +23,8 @@ from gateway.store.reading import Reader, Rows
 from gateway.store.recording import Recorder
 
 SUCCESS: Final = Code.SUCCESS.value
+BAD_KEYS: Final = frozenset({Code.UNIT_KEY.value, Code.METHOD_KEY.value})
+MALFORMED: Final = frozenset({400, 408, 414, 431, 505})
 _log = log.get(__name__)
 
 
@@ -53,6 +56,7 @@ class Gateway:
     """The secret of the keyed hashes in the records."""
     clock: Clock
     fresh: "Freshness"
+    flood: Flood
 
 
 @dataclass(slots=True)
@@ -195,6 +199,8 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
 
 async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | None:
     """Commit the record of a call; what kept it from being committed, if anything did."""
+    if call.code != SUCCESS and not _alone(gateway, call):
+        return None
     try:
         await gateway.recorder.record(records.record(call, digest, gateway.evidence, gateway.clock()))
     except Unavailable as trouble:
@@ -203,6 +209,16 @@ async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | N
         _log.error("gateway.broken", call=str(call.id), exc_info=error)
         return Trouble.TRAIL
     return None
+
+
+def _alone(gateway: Gateway, call: Call) -> bool:
+    """Whether a refusal is recorded by itself; the later ones of a flood are counted, and the count is recorded."""
+    if call.code in BAD_KEYS:
+        kind = Kind(call.status, call.code, call.who.unit or "")
+        return gateway.flood.bad_key(call.address, kind, call.received_at)
+    if call.status in MALFORMED:
+        return gateway.flood.malformed(call.address, Kind(call.status, call.code), call.received_at)
+    return True
 
 
 def _failed(call: Call, code: Code, output: Format) -> Reply:

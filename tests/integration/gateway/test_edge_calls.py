@@ -12,6 +12,7 @@ from common.events import RecordKind
 from exchange.layout import READER
 from gateway import api, jobs, service
 from gateway.domain.flood import Flood
+from gateway.store.recording import Recorder
 from tests.support import edge_server
 from tests.support.edge_server import HOST, post
 from tests.support.gateway_door import HERE, Door, instant, opened
@@ -73,10 +74,10 @@ async def guarded(world, store, outbox):
     async with opened(
         world=world, store_url=url, outbox_url=outbox.app_url, given_clock=hands, admin_url=outbox.admin_url()
     ) as door:
-        recorder = jobs.CountingRecorder(outbox.app_url, f"{door.gateway.recorder.worker}-c", flood)
-        gateway = dataclasses.replace(door.gateway, recorder=recorder)
+        recorder = Recorder(outbox.app_url, f"{door.gateway.recorder.worker}-c")
+        gateway = dataclasses.replace(door.gateway, recorder=recorder, flood=flood)
         tallies = jobs.Tallies(flood, recorder, EVIDENCE, hands)
-        calls = api.calls(gateway, lambda *_: None, flood=flood, at_most=8)
+        calls = api.calls(gateway, lambda *_: None, at_most=8)
         recorder.start()
         tallies.start()
         made = CallingDoor(gateway, world, calls, outbox.admin_url())
@@ -227,7 +228,7 @@ class TestOnTheWire:
         assert (tally.method, tally.status, tally.code, tally.count) == ("-", 400, "400", 30)
 
     async def test_while_the_trail_is_behind_refusals_are_counted_instead(self, guarded, wire, monkeypatch):
-        monkeypatch.setattr(jobs.CountingRecorder, "waiting", property(lambda _: 1000))
+        monkeypatch.setattr(Recorder, "waiting", property(lambda _: 1000))
         assert (await wire.ask(b"nonsense\r\n\r\n")).status == 400
         assert await guarded.door.records() == []
         guarded.hands.at += timedelta(seconds=60)

@@ -2,11 +2,10 @@
 
 from gateway.jobs.measures import Measures
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
-from gateway.jobs.tallies import CountingRecorder, Tallies
+from gateway.jobs.tallies import Tallies
 from gateway.jobs.workers import Group, Worker, group, run_group
 
 __all__ = [
-    "CountingRecorder",
     "Door",
     "Group",
     "Limits",

@@ -3,57 +3,22 @@
 import asyncio
 import contextlib
 from datetime import datetime
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from common import log, trace
 from common.clock import Clock
 from common.keys import Pepper
 from gateway.domain import records
 from gateway.domain.decisions import Who
-from gateway.domain.flood import Flood, Kind, Tally
-from gateway.errors import Code, Unavailable
+from gateway.domain.flood import Flood, Tally
+from gateway.errors import Unavailable
+from gateway.service import BAD_KEYS
 from gateway.store.recording import Recorder
 
-BAD_KEYS: Final = frozenset({Code.UNIT_KEY.value, Code.METHOD_KEY.value})
-MALFORMED: Final = frozenset({400, 408, 414, 431, 505})
-_SUCCESS: Final = b'"code":"1"'
 _EVERY: Final = 1.0
 _AT_ONCE: Final = 100
 """Counts that are handed to the recorder together: so they never crowd out the records of calls."""
 _log = log.get(__name__)
-
-
-class CountingRecorder(Recorder):
-    """A recorder that counts the refusals of a flood instead of recording each."""
-
-    def __init__(self, url: str, worker: str, flood: Flood) -> None:
-        super().__init__(url, worker)
-        self._flood = flood
-
-    def record(self, made: bytes) -> "asyncio.Future[None]":
-        """Done when the record is committed, or at once if it was counted.
-
-        Raises:
-            Unavailable: as the recorder.
-        """
-        # No text of a record can look like its member: within a text the quotation marks are escaped.
-        if _SUCCESS in made or self._alone(orjson.loads(made)):
-            return super().record(made)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
-
-    def _alone(self, made: dict[str, Any]) -> bool:
-        """Whether a refusal is recorded by itself."""
-        status, code, address = made["status"], made["code"], made["source_address"]
-        at = datetime.fromisoformat(made["received_at"])
-        if code in BAD_KEYS:
-            return self._flood.bad_key(address, Kind(status, code, made["unit"] or ""), at)
-        if status in MALFORMED:
-            return self._flood.malformed(address, Kind(status, code), at)
-        return True
 
 
 def tally_record(tally: Tally, pepper: Pepper, at: datetime) -> bytes:
