@@ -25,8 +25,6 @@ PUBLISHED: Final = frozenset({"gateway", "registry", "catalog", "sharing", "inge
 """What is reached from outside: calls, APIs, and the store to which files are uploaded."""
 ROOTS: Final = {"postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}}
 """Capabilities that a server's image needs to give up being root."""
-UNREACHED: Final = frozenset({("gateway", "registry")})
-"""Addresses that are set and not used yet: the gateway asks the registry for nothing as long as Kafka is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def _of_addresses(compose: Compose, name: str, body: Body) -> Iterator[str]:
         other = compose.services.get(found[1])
         if other is None:
             yield f"service {name}: {key} names {found[1]}, which is not there"
-        elif (name, found[1]) not in UNREACHED and not set(body["networks"]) & set(other["networks"]):
+        elif not set(body["networks"]) & set(other["networks"]):
             yield f"service {name}: {key} names {found[1]}, with which it shares no network"
 
 

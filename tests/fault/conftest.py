@@ -16,6 +16,10 @@ from stack import Endpoints, KafkaListener
 from tests.support.proxying import TcpProxy
 
 
+LEASE = 10
+"""Seconds for which this gateway relies on state that nobody confirms."""
+
+
 @dataclass(slots=True)
 class Faulty:
     """The exchange, the link of each service to the broker, and what the story left to work with."""
@@ -40,6 +44,7 @@ def faulty(session_folder: Path) -> Iterator[Faulty]:
                 session_folder / "faulty",
                 kafka_listeners=[KafkaListener(advertised_port=link.port) for link in links.values()],
                 kafka_of=through_its_link,
+                settings={"gateway": {"GATEWAY_LEASE": str(LEASE)}},
             )
         )
         system.enter_units()

@@ -3,21 +3,29 @@
 from shuqiao import Gateway
 with Gateway("http://gateway:8080", unit_key) as gateway:
     answer = gateway.call("streets", method_key, {"street_code": "310105001"})
+    for row in gateway.records("streets", method_key, {"area_code": "310105"}):
+        ...
 """
 
-from shuqiao.errors import Away, BadProfile, Falsified, Refused, ShuqiaoError
-from shuqiao.gateway import Answer, Gateway
+from shuqiao.answer import Answer
+from shuqiao.errors import Away, BadArgument, BadProfile, Falsified, Refused, ShuqiaoError
+from shuqiao.gateway import Gateway, Notes, Structure
+from shuqiao.patience import Patience
 from shuqiao.profile import Profile
 from shuqiao.session import Session
 
 __all__ = [
     "Answer",
     "Away",
+    "BadArgument",
     "BadProfile",
     "Falsified",
     "Gateway",
+    "Notes",
+    "Patience",
     "Profile",
     "Refused",
     "Session",
     "ShuqiaoError",
+    "Structure",
 ]

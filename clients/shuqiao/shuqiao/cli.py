@@ -4,25 +4,22 @@ import json
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from jsonschema import Draft202012Validator
-from rich.console import Console
 from rich.table import Table
 
-from shuqiao import files, profile
+from shuqiao import calls, files, profile
 from shuqiao.errors import ShuqiaoError
-from shuqiao.gateway import Gateway
 from shuqiao.session import Session
+from shuqiao.showing import Exit, err, exit_of, fail, out
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="数桥：编目、归集、调用和追溯公共数据。")
 entry_app = typer.Typer(no_args_is_help=True, help="目录条目")
 file_app = typer.Typer(no_args_is_help=True, help="文件归集")
 app.add_typer(entry_app, name="entry")
 app.add_typer(file_app, name="file")
-_out = Console()
-_err = Console(stderr=True)
 
 ProfileFile = Annotated[
     Path | None, typer.Option("--profile", help="配置文件；默认 .run/profile.json", envvar=profile.VARIABLE)
@@ -39,7 +36,7 @@ def _session(path: Path | None, account: str, password: str) -> Session:
 
 
 def _show(document: Any) -> None:
-    _out.print_json(json.dumps(document, ensure_ascii=False, default=str))
+    out.print_json(json.dumps(document, ensure_ascii=False, default=str))
 
 
 @entry_app.command("check")
@@ -49,13 +46,13 @@ def entry_check(file: Annotated[Path, typer.Argument(help="条目内容（JSON�
     try:
         document = json.loads(file.read_text())
     except ValueError as error:
-        _fail(f"{file} 不是 JSON：{error}")
+        fail(f"{file} 不是 JSON：{error}", Exit.USAGE)
     found = sorted(Draft202012Validator(schema).iter_errors(document), key=lambda one: list(map(str, one.path)))
     for broken in found:
-        _err.print(f"{'/'.join(map(str, broken.absolute_path)) or '（条目）'}：{broken.message}", markup=False)
+        err.print(f"{'/'.join(map(str, broken.absolute_path)) or '（条目）'}：{broken.message}", markup=False)
     if found:
         raise typer.Exit(1)
-    _out.print("符合目录条目的结构")
+    out.print("符合目录条目的结构")
 
 
 @entry_app.command("compile")
@@ -82,7 +79,7 @@ def entry_list(account: Account, password: Password, path: ProfileFile = None, n
         table.add_row(
             entry["code"], content["name"], entry["provider"], entry["state"], entry["resource_version"] or ""
         )
-    _out.print(table)
+    out.print(table)
 
 
 @entry_app.command("step")
@@ -100,7 +97,7 @@ def entry_step(
         "publish": ("publication", None),
     }
     if step not in steps:
-        _fail(f"没有步骤 {step}；可用：{'、'.join(steps)}")
+        fail(f"没有步骤 {step}；可用：{'、'.join(steps)}", Exit.USAGE)
     with _session(path, account, password) as session:
         name, body = steps[step]
         _show(session.post("catalog", f"/entries/{code}/{name}", body))
@@ -115,12 +112,12 @@ def file_upload(
     path: ProfileFile = None,
 ) -> None:
     """上传一个电子表格并等待检查和导入的结果；有问题时逐条列出，退出码为1。"""
-    with _session(path, account, password) as session, _err.status("上传") as status:
+    with _session(path, account, password) as session, err.status("上传") as status:
         found = files.upload(session, entry, file, progress=status.update)
     if found["state"] == "loaded":
-        _out.print(f"已导入 {found['rows']} 行（sha256 {found['sha256']}）")
+        out.print(f"已导入 {found['rows']} 行（sha256 {found['sha256']}）")
         return
-    _err.print(found["message"], markup=False)
+    err.print(found["message"], markup=False)
     table = Table("行", "列", "信息项", "规则", "说明")
     for finding in found["all_findings"]:
         table.add_row(
@@ -130,28 +127,11 @@ def file_upload(
             finding["rule"],
             finding["message"],
         )
-    _err.print(table)
+    err.print(table)
     raise typer.Exit(1)
 
 
-@app.command()
-def call(
-    service: Annotated[str, typer.Argument(help="服务代码")],
-    parameters: Annotated[list[str] | None, typer.Argument(help="传入参数，写作 名=值")] = None,
-    unit_key: Annotated[str, typer.Option(envvar="SHUQIAO_UNIT_KEY", prompt=True, hide_input=True)] = "",
-    method_key: Annotated[str, typer.Option(envvar="SHUQIAO_METHOD_KEY", prompt=True, hide_input=True)] = "",
-    path: ProfileFile = None,
-) -> None:
-    """调用一个服务；密钥取自环境变量 SHUQIAO_UNIT_KEY 和 SHUQIAO_METHOD_KEY，或提示输入。"""
-    pairs = [given.partition("=") for given in parameters or []]
-    if any(not middle for _, middle, _ in pairs):
-        _fail("参数应写作 名=值")
-    with Gateway(profile.load(path).gateway, unit_key) as gateway:
-        answer = gateway.call(service, method_key, {name: value for name, _, value in pairs})
-    _err.print(f"trace_id {answer.trace_id}")
-    if not answer.ok:
-        _fail(f"{answer.code} {answer.memo}")
-    _show(answer.data)
+app.command()(calls.call)
 
 
 @app.command()
@@ -160,20 +140,15 @@ def trace(trace_id: str, account: Account, password: Password, path: ProfileFile
     with _session(path, account, password) as session:
         found = session.get("audit", "/calls", trace_id=trace_id)
         if not found:
-            _fail("留痕中没有这次调用（可能尚未到达，请稍后再试）")
+            fail("留痕中没有这次调用（可能尚未到达，请稍后再试）")
         for one in found:
             _show(session.get("audit", f"/calls/{one['record']['call']}/trace"))
 
 
-def _fail(text: str) -> NoReturn:
-    _err.print(text, style="red", markup=False)
-    raise typer.Exit(1)
-
-
 def main() -> None:
-    """Run the command line; what the exchange refuses is one line on standard error and status 1."""
+    """Run the command line; what the exchange refuses is one line on standard error and an exit code of `Exit`."""
     try:
         app()
     except ShuqiaoError as error:
-        _err.print(str(error), style="red", markup=False)
-        sys.exit(1)
+        err.print(str(error), style="red", markup=False)
+        sys.exit(exit_of(error))

@@ -27,5 +27,9 @@ class Falsified(ShuqiaoError):  # noqa: N818  the state of an answer
     """An answer does not agree with its own digest, or is none of the protocol."""
 
 
+class BadArgument(ShuqiaoError):  # noqa: N818  the state of what was given
+    """What was to be sent cannot be sent: nothing has left; the text says what, and never repeats a key."""
+
+
 class BadProfile(ShuqiaoError):  # noqa: N818  the state of a file
     """The profile cannot be used; the text says why."""

@@ -1,42 +1,104 @@
-"""Calls services through the gateway (Annex 3 §5), and checks what comes back against its digest."""
+"""Calls services through the gateway (Annex 3 §5): one call, all pages, a verification."""
 
-import base64
-import hashlib
-import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import httpx2
 
-from shuqiao.errors import Away, Falsified
+from shuqiao import answer as answers
+from shuqiao.answer import Answer
+from shuqiao.errors import BadArgument, Falsified
+from shuqiao.patience import Patience
 
 TIMEOUT: Final = 15.0
-SUCCESS: Final = "1"
+MAX_NOTE: Final = 64
+IDLE: Final = 2.0
+"""Seconds that a connection is kept for the next call: less than the other side keeps it, so that none dies unseen."""
+_KEY: Final = re.compile(r"[!-~]{1,200}")
+_NOTE: Final = re.compile(rf"[ -~]{{1,{MAX_NOTE}}}")
+_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_NOT_HERE: Final = {
+    "unitKey": "密钥不作为参数传入",
+    "methodKey": "密钥不作为参数传入",
+    "format": "应答固定为 JSON",
+    "rsStyle": "应答固定为完整风格",
+}
+"""Names of the protocol that `parameters` cannot hold, and why."""
+
+
+class Structure(StrEnum):
+    """返回数据格式结构 (Annex 3 §5.2)."""
+
+    LM = "LM"
+    """A list of records."""
+    KV = "KV"
+    """One record; None where nothing matches."""
+    SR = "SR"
+    """One value; None where nothing matches."""
+    MA = "MA"
+    """One list of values for each item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the gateway answered. `code` is `1` for success, else the annex's code; numbers keep all their digits."""
+class Notes:
+    """What a call says of itself for the record: at most 64 printable ASCII characters each; a grant may demand it."""
 
-    code: str
-    memo: str | None
-    data: Any
-    trace_id: str
-    headers: dict[str, str]
+    operator: str | None = None
+    """The unit's own pseudonym or staff number of the person, never a name."""
+    using_system: str | None = None
+    matter: str | None = None
+    """The number of the case or item."""
+    traceparent: str | None = None
+    """The trace that the call belongs to (W3C Trace Context); without one the gateway begins it."""
 
-    @property
-    def ok(self) -> bool:
-        return self.code == SUCCESS
+    def headers(self) -> dict[str, str]:
+        """The headers that say it.
+
+        Raises:
+            BadArgument: one of them could not be sent as it is.
+        """
+        given = {"X-Operator": self.operator, "X-Using-System": self.using_system, "X-Matter": self.matter}
+        found = {name: value for name, value in given.items() if value is not None}
+        for name, value in found.items():
+            if not _NOTE.fullmatch(value):
+                raise BadArgument(f"{name} 应为1至{MAX_NOTE}个可打印的 ASCII 字符")
+        if self.traceparent is not None:
+            if not _TRACEPARENT.fullmatch(self.traceparent):
+                raise BadArgument("traceparent 不符合 W3C Trace Context")
+            found["traceparent"] = self.traceparent
+        return found
+
+
+NOTHING: Final = Notes()
 
 
 class Gateway:
     """A department's system towards the gateway. The keys travel in headers, so that they stand in no URL."""
 
-    def __init__(self, url: str, unit_key: str, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        url: str,
+        unit_key: str,
+        *,
+        timeout: float = TIMEOUT,
+        patience: Patience | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        """A caller at this address with this unit key; `transport` is for tests.
+
+        Raises:
+            BadArgument: the key cannot be sent.
+        """
         self._url = url.rstrip("/")
-        self._unit_key = unit_key
-        self._http = httpx2.Client(timeout=timeout, follow_redirects=False)
+        self._unit_key = _key(unit_key, "unitKey")
+        self._timeout = timeout
+        self._patience = patience or Patience()
+        limits = httpx2.Limits(keepalive_expiry=IDLE)
+        self._http = httpx2.Client(transport=transport, limits=limits, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -51,53 +113,148 @@ class Gateway:
         self,
         service: str,
         method_key: str,
-        parameters: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        structure: Structure | None = None,
+        order_by: str | None = None,
+        page_size: int | None = None,
+        page: int | None = None,
+        cursor: str | None = None,
+        notes: Notes = NOTHING,
     ) -> Answer:
         """Call a service; a refusal of the annex is an answer with its code, not an exception.
 
+        `order_by` is an item, with `-` before it descending. `page` counts from 1 and does not go with `cursor`.
+
         Raises:
-            Away: no answer, or the platform cannot answer now (503).
+            BadArgument: nothing was sent, because it could not have been.
+            Away: no answer, or the platform cannot answer now (503); tried again where that is safe (`Patience`).
+            Refused: the transport refused the request (`http-429` after too many bad keys).
             Falsified: the answer does not agree with its digest, or is none of the protocol.
         """
-        sent = {**(headers or {}), "X-Unit-Key": self._unit_key, "X-Method-Key": method_key}
-        try:
-            answer = self._http.post(f"{self._url}/{service}", data=parameters or {}, headers=sent)
-        except httpx2.HTTPError as error:
-            raise Away(f"网关没有应答（{type(error).__name__}）") from error
-        if answer.status_code == 503:
-            raise Away(f"平台暂不可用（{answer.headers.get('x-reason', '')}）")
-        return _read(answer)
+        options = {
+            "rsStructure": None if structure is None else Structure(structure).value,
+            "orderBy": order_by,
+            "pageSize": None if page_size is None else str(page_size),
+            "page": None if page is None else str(page),
+            "cursor": cursor,
+        }
+        sent = _parameters(parameters or {}, {name: value for name, value in options.items() if value is not None})
+        keys = {"X-Unit-Key": self._unit_key, "X-Method-Key": _key(method_key, "methodKey")}
+        headers = {**notes.headers(), **keys}
+        url = f"{self._url}/{quote(service, safe='')}"
+        return answers.read(
+            self._patience.send(
+                lambda timeout: self._http.post(url, data=sent, headers=headers, timeout=timeout), self._timeout
+            )
+        )
+
+    def pages(
+        self,
+        service: str,
+        method_key: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        page_size: int | None = None,
+        order_by: str | None = None,
+        structure: Structure = Structure.LM,
+        notes: Notes = NOTHING,
+    ) -> Iterator[Answer]:
+        """Every page, one answer each, until the last.
+
+        Raises:
+            Refused: a page was refused; `code` is the annex's.
+            BadArgument, Away, Falsified: as of `call`.
+        """
+        if structure not in (Structure.LM, Structure.MA):
+            raise BadArgument(f"{structure} 没有分页")
+        return self._walk(service, method_key, dict(parameters or {}), page_size, order_by, structure, notes)
+
+    def _walk(
+        self,
+        service: str,
+        method_key: str,
+        parameters: dict[str, str],
+        page_size: int | None,
+        order_by: str | None,
+        structure: Structure,
+        notes: Notes,
+    ) -> Iterator[Answer]:
+        cursor: str | None = None
+        while True:
+            answer = self.call(
+                service,
+                method_key,
+                parameters,
+                structure=structure,
+                order_by=order_by,
+                page_size=page_size,
+                cursor=cursor,
+                notes=notes,
+            )
+            if not answer.ok:
+                raise answer.refused()
+            yield answer
+            if answer.next_cursor is None:
+                return
+            if answer.next_cursor == cursor:
+                raise Falsified("应答的 X-Next-Cursor 没有前进")
+            cursor = answer.next_cursor
+
+    def records(
+        self,
+        service: str,
+        method_key: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        page_size: int | None = None,
+        order_by: str | None = None,
+        notes: Notes = NOTHING,
+    ) -> Iterator[dict[str, Any]]:
+        """Every row of every page. Raises as `pages`; what came before a refusal has been given."""
+        for answer in self.pages(service, method_key, parameters, page_size=page_size, order_by=order_by, notes=notes):
+            if not isinstance(answer.data, list) or not all(isinstance(row, dict) for row in answer.data):
+                raise Falsified("应答的 DATA 不是记录的列表")
+            yield from answer.data
+
+    def verify(
+        self,
+        service: str,
+        method_key: str,
+        identity: Mapping[str, str],
+        claims: Mapping[str, str],
+        *,
+        notes: Notes = NOTHING,
+    ) -> dict[str, bool]:
+        """Whether each claim is true of whom the identity names; of nobody none is.
+
+        Raises:
+            Refused: 207 after too many different claims of one identity on a day, 301 if several are meant.
+            BadArgument, Away, Falsified: as of `call`.
+        """
+        if not identity or not claims or not identity.keys().isdisjoint(claims):
+            raise BadArgument("验证须有身份项和被验证项，同一项不能两者都是")
+        answer = self.call(service, method_key, {**identity, **claims}, structure=Structure.KV, notes=notes)
+        if not answer.ok:
+            raise answer.refused()
+        told = answer.data
+        if not isinstance(told, dict) or told.keys() != claims.keys():
+            raise Falsified("应答不是所验证的各项")
+        if any(value not in ("0", "1") for value in told.values()):
+            raise Falsified("应答不是所验证各项的真伪")
+        return {item: told[item] == "1" for item in claims}
 
 
-def _read(answer: httpx2.Response) -> Answer:
-    trace_id = answer.headers.get("x-trace-id", "")
-    _check_digest(answer)
-    if answer.status_code != 200:
-        raise Falsified(f"网关以 HTTP {answer.status_code} 拒绝了请求（trace_id {trace_id}）")
-    try:
-        body = json.loads(answer.content, parse_float=Decimal)
-    except ValueError:
-        raise Falsified("应答不是 JSON") from None
-    if not isinstance(body, dict) or body.get("SUCCESS") not in {"0", "1"}:
-        raise Falsified("应答不符合接口协议")
-    headers = {name: value for name, value in answer.headers.items() if name.startswith("x-")}
-    if body["SUCCESS"] == SUCCESS:
-        return Answer(code=SUCCESS, memo=None, data=body.get("DATA"), trace_id=trace_id, headers=headers)
-    error = body.get("ERROR")
-    if not isinstance(error, dict) or not isinstance(error.get("ERROR_CODE"), str):
-        raise Falsified("应答不符合接口协议")
-    memo = error.get("ERROR_MEMO")
-    return Answer(code=error["ERROR_CODE"], memo=memo, data=None, trace_id=trace_id, headers=headers)
+def _key(key: str, name: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise BadArgument(f"{name} 为空或含有不能发送的字符")
+    return key
 
 
-def _check_digest(answer: httpx2.Response) -> None:
-    """Compare the body with `Content-Digest` (RFC 9530), which every answer of a call carries."""
-    given = answer.headers.get("content-digest")
-    if given is None:
-        if answer.content:
-            raise Falsified("应答缺少 Content-Digest")
-        return
-    made = "sha-256=:" + base64.b64encode(hashlib.sha256(answer.content).digest()).decode() + ":"
-    if given != made:
-        raise Falsified("应答内容与 Content-Digest 不符")
+def _parameters(given: Mapping[str, str], options: dict[str, str]) -> dict[str, str]:
+    for name in given:
+        if name in _NOT_HERE:
+            raise BadArgument(f"参数 {name}：{_NOT_HERE[name]}")
+        if name in options:
+            raise BadArgument(f"{name} 给出了两次")
+    return {**given, **options}

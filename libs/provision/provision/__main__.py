@@ -18,7 +18,7 @@ def _say(line: str) -> None:
 def _secrets(path: Path) -> secrets.Secrets:
     if not path.exists():
         sys.exit(f"{path} is not there; make it with `python -m provision secrets --file {path}`")
-    return secrets.load_or_make(path)
+    return secrets.load(path)
 
 
 def _write(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -80,18 +80,18 @@ def _clients() -> dict[str, str]:
 
 
 def load_or_make(path: Path) -> Secrets:
-    """The secrets in this file, made now if there is none; what an older version did not make is added."""
-    if path.exists():
-        held = json.loads(path.read_text())
-        missing = {client: secret for client, secret in _clients().items() if client not in held.get("clients", {})}
-        if missing:
-            held["clients"] = held.get("clients", {}) | missing
-            _write(path, json.dumps(held, indent=1), 0o600)
-        return Secrets(**held)
-    made = generate()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, json.dumps(asdict(made), indent=1), 0o600)
+    """The secrets in this file, made now if there is none; what an older version did not make is added to it."""
+    held = load(path) if path.exists() else generate()
+    made = replace(held, clients=_clients() | held.clients)
+    if made != held or not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, json.dumps(asdict(made), indent=1), 0o600)
     return made
+
+
+def load(path: Path) -> Secrets:
+    """The secrets in this file, as they stand; an older version made none for services that are clients."""
+    return Secrets(**{"clients": {}, **json.loads(path.read_text())})
 
 
 def _write(path: Path, text: str, mode: int) -> None:

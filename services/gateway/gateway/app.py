@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine
 from typing import Any
 
+import httpx2
 import uvloop
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
@@ -17,9 +19,10 @@ from common.state import StateReader
 from gateway import api, jobs, stream
 from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
+from gateway.domain.freshness import Freshness, Road
 from gateway.domain.memory import STATES, Memory
 from gateway.domain.records import Call
-from gateway.service import Freshness, Gateway, Reply
+from gateway.service import Gateway, Reply
 from gateway.settings import GatewaySettings, RelaySettings
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
@@ -63,7 +66,9 @@ class Worker:
         self._recorder = Recorder(own, settings.worker)
         self._meter = Meter(own, settings.worker)
         self._claims = Claims(own)
-        self._fresh = Freshness()
+        self._fresh = Freshness(settings.lease, time.monotonic)
+        self._http = httpx2.AsyncClient(timeout=jobs.ASK_WITHIN, trust_env=False)
+        self._watch = jobs.Watch(self._fresh, self._state, self._sources())
         self._gateway = Gateway(
             memory=self._memory,
             reader=self._reader,
@@ -82,11 +87,22 @@ class Worker:
         self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
         self._measures = jobs.Measures()
         self._stop = jobs.Stop()
-        self._health = Health(needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._caught_up})
+        self._health = Health(needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._is_fresh})
 
-    async def _caught_up(self) -> None:
-        if not self._fresh.caught_up:
+    async def _is_fresh(self) -> None:
+        if not self._fresh.holds:
             raise ConnectionError
+
+    def _sources(self) -> list[jobs.Source]:
+        """The services of the control plane that own what is held in memory."""
+        settings = self._settings
+        urls = {"registry": settings.registry_url, "catalog": settings.catalog_url, "sharing": settings.sharing_url}
+        tokens = jobs.Tokens(self._http, settings.registry_url, settings.client_secret)
+        owned = {service: [event for event in STATES if event.owner == service] for service in urls}
+        return [
+            jobs.Source(service, url.rstrip("/"), owned[service], self._http, tokens, self._memory.apply)
+            for service, url in urls.items()
+        ]
 
     def _calls(self) -> api.Calls:
         measures, memory = self._measures, self._memory
@@ -101,6 +117,14 @@ class Worker:
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
         measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
         measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))
+        fresh = self._fresh
+        measures.gauge("gateway_state_age_seconds", "Since the state in memory was confirmed", fresh.age)
+        measures.gauge(
+            "gateway_state_topics_age_seconds", "Since the topics confirmed it", lambda: fresh.age(Road.TOPICS)
+        )
+        measures.gauge(
+            "gateway_state_changes_age_seconds", "Since the services confirmed it", lambda: fresh.age(Road.CHANGES)
+        )
         measures.gauge("gateway_lookups_waiting", "Calls that wait for the store", lambda: self._reader.waiting)
         measures.gauge("gateway_store_connections", "Connections to the store in use", lambda: self._reader.busy)
         measures.gauge(
@@ -130,8 +154,9 @@ class Worker:
             stack.push_async_callback(self._meter.stop)
             self._state.start()
             stack.push_async_callback(self._state.stop)
-            watching = asyncio.create_task(self._become_ready())
-            stack.callback(watching.cancel)
+            stack.push_async_callback(self._http.aclose)
+            self._watch.start()
+            stack.push_async_callback(self._watch.stop)
             self._tallies.start()
             stack.push_async_callback(self._tallies.stop)
             calls = self._calls()
@@ -145,11 +170,7 @@ class Worker:
 
     def _first(self) -> asyncio.Event | None:
         """What a worker among several waits for before it takes its part of the port: the others answer meanwhile."""
-        return self._state.progress.caught_up if self._settings.operations_path else None
-
-    async def _become_ready(self) -> None:
-        await self._state.progress.caught_up.wait()
-        self._fresh.caught_up = True
+        return self._watch.first if self._settings.operations_path else None
 
 
 async def pod(settings: GatewaySettings) -> None:

@@ -13,6 +13,7 @@ from gateway.domain.access import Access
 from gateway.domain.cursors import Place, Question, Seal
 from gateway.domain.decisions import Decided, Format, Plan
 from gateway.domain.flood import Flood, Kind
+from gateway.domain.freshness import Freshness
 from gateway.domain.memory import Memory
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
@@ -55,20 +56,8 @@ class Gateway:
     evidence: Pepper
     """The secret of the keyed hashes in the records."""
     clock: Clock
-    fresh: "Freshness"
+    fresh: Freshness
     flood: Flood
-
-
-@dataclass(slots=True)
-class Freshness:
-    """Whether the state in memory may be relied on."""
-
-    caught_up: bool = False
-
-    def need(self) -> None:
-        """Raises Unavailable unless the state may be relied on."""
-        if not self.caught_up:
-            raise Unavailable(Trouble.GRANTS)
 
 
 async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, headers: Headers, body: bytes) -> Reply:
@@ -83,6 +72,8 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
         output = decisions.wanted_format(given)
         reply = await _decide_and_read(gateway, call, given, headers)
         gateway.meter.check(call.charge)
+        # Again: the process may have stood still while the rows were read.
+        gateway.fresh.need()
     except Decided as refused:
         call.who = refused.who
         reply = _failed(call, refused.code, output)
@@ -189,6 +180,8 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
     digest, header = records.content_digest(reply.body)
     call.status = reply.status
     trouble = await _keep(gateway, call, digest)
+    if trouble is None and call.code == SUCCESS and not gateway.fresh.holds:
+        trouble = Trouble.GRANTS
     if trouble is not None:
         # The record may still be committed; the answer that it speaks of has not been given.
         reply = _unavailable(gateway, call, trouble, output)

@@ -4,7 +4,7 @@ import json
 from typing import Annotated
 
 from joserfc.jwk import OKPKey
-from pydantic import Field, SecretStr
+from pydantic import Field, Json, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import MigrationSettings, ServiceSettings
@@ -18,8 +18,8 @@ class RegistrySettings(ServiceSettings):
     pepper_id: str = Field(min_length=1)
     pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes of unit keys; the gateway holds the same."""
-    clients: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
-    """The services that may have tokens of their own, each with the SHA-256 of its secret, in hexadecimal."""
+    clients: Json[dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]]
+    """JSON: the services that may have tokens of their own, each with the SHA-256 of its secret in hexadecimal."""
 
 
 class RegistryMigration(MigrationSettings):
@@ -38,5 +38,5 @@ def example() -> RegistrySettings:
         signing_key=SecretStr(json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))),
         pepper_id="example",
         pepper=SecretStr("-" * 32),
-        clients={},
+        clients="{}",  # type: ignore[arg-type]  # the plugin asks for what the JSON holds
     )

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from common.events import ExchangeState, GrantState
 from exchange.layout import READER
 from gateway.domain import answers, decisions, records
+from gateway.domain.freshness import Freshness
 from gateway.store import recording
 from gateway.store.recording import MAX_GROUP, Recorder
 from tests.support.exchange_store import terminate
@@ -166,7 +167,7 @@ class TestWithoutTheTrail:
         assert len(await door.records()) == 4
 
     async def test_without_state_that_is_caught_up_nothing_is_decided(self, door):
-        door.gateway.fresh.caught_up = False
+        object.__setattr__(door.gateway, "fresh", Freshness(60.0, lambda: 0.0))
         answer = await door.call()
         assert (answer.status, answer.reason, answer.response.json()) == (503, "grants", PLATFORM)
         assert (await door.record_of(answer)).status == 503

@@ -306,6 +306,24 @@ class TestCrash:
             assert (await survivor.call()).code == "207"
             assert await admin.fetchval("select used from quota_day where grant_id = $1", grant.id) == 64
 
+    async def test_many_at_once_are_settled_together(self, outbox, world, admin, monkeypatch):
+        """A node that dies takes many replicas with it; the last of them is not settled minutes later."""
+        monkeypatch.setattr(metering, "_SETTLE", 1.0)
+        grant = granted(world, per_day=100)
+        async with meters(outbox, "m-lives") as (living,):
+            await living.take(grant)
+            await admin.execute(
+                "with lost as (insert into replica select gen_random_uuid(), 'm-lost', now() - interval '1 hour'"
+                " from generate_series(1, 60) returning holder)"
+                " insert into quota_held select holder, $1, $2, 1 from lost",
+                grant.id,
+                bucket(Period.DAY, living.now()),
+            )
+            before = await used(admin, grant)
+            await admin.execute("update quota_day set used = used + 60 where grant_id = $1", grant.id)
+            await eventually(lambda: _is(_settled_of(admin, "m-lost"), 60), within=8, what="all sixty settled")
+            assert await used(admin, grant) <= before
+
     async def test_it_is_settled_once_whoever_looks(self, outbox, world, admin):
         grant = granted(world, per_day=100)
         async with meters(outbox, "c-a", "c-b", "c-c") as (victim, *others):
@@ -379,6 +397,10 @@ class TestCrash:
     async def no_strange_records(self, admin):
         yield
         await admin.execute("delete from outbox where key in ('w-same', 'w-strange')")
+
+
+async def _settled_of(admin, worker):
+    return await admin.fetchval("select count(*) from replica where worker = $1 and settled", worker)
 
 
 async def _is(asked, value):

@@ -1,6 +1,8 @@
 """The secrets of an installation: made once, kept so that nobody else can read them, handed out by the piece."""
 
 import base64
+import dataclasses
+import hashlib
 import json
 import os
 import stat
@@ -31,7 +33,7 @@ def generous_umask():
 def test_no_two_secrets_are_the_same_and_none_is_short():
     made = secrets.generate()
     every = [*made.database.values(), *made.kafka.values(), *made.s3.values()]
-    every += [made.pepper, made.evidence_pepper, made.administrator, made.signing_key]
+    every += [*made.clients.values(), made.pepper, made.evidence_pepper, made.administrator, made.signing_key]
     assert len(set(every)) == len(every)
     assert min(map(len, every)) >= 16
     assert min(map(len, (made.pepper, made.evidence_pepper))) >= 32
@@ -44,6 +46,29 @@ def test_they_are_made_once_and_found_again(tmp_path, generous_umask):
     assert secrets.load_or_make(path) == made
     assert mode(path) == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["secrets.json"], "nothing half-written is left"
+
+
+def test_what_an_older_version_did_not_make_is_added_once_and_nothing_else_changes(tmp_path, generous_umask):
+    path = tmp_path / "secrets.json"
+    made = secrets.load_or_make(path)
+    older = {name: value for name, value in json.loads(path.read_text()).items() if name != "clients"}
+    path.write_text(json.dumps(older))
+    assert secrets.load(path).clients == {}, "reading alone adds nothing"
+    added = secrets.load_or_make(path)
+    assert set(added.clients) == set(secrets.CLIENTS)
+    assert secrets.load_or_make(path) == secrets.load(path) == added
+    assert dataclasses.replace(added, clients=made.clients) == made
+    assert mode(path) == 0o600
+
+
+def test_a_client_holds_its_secret_and_the_register_its_digest_alone():
+    made = secrets.generate()
+    secret = secrets.of_service("gateway", made, AT)["gateway_client_secret"]
+    held = secrets.of_service("registry", made, AT)
+    assert json.loads(held["registry_clients"]) == {"gateway": hashlib.sha256(secret.encode()).hexdigest()}
+    for service in SERVICES:
+        if service != "gateway":
+            assert secret not in "".join(secrets.of_service(service, made, AT).values())
 
 
 def test_a_file_is_never_readable_by_others_not_even_while_it_is_written(tmp_path, generous_umask, monkeypatch):

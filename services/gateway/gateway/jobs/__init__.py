@@ -1,18 +1,25 @@
 """What runs beside the calls: the server itself, the relay of access records, the counts of floods, several workers."""
 
+from gateway.jobs.asking import WITHIN as ASK_WITHIN
+from gateway.jobs.asking import Source, Tokens
 from gateway.jobs.measures import Measures
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
 from gateway.jobs.tallies import Tallies
+from gateway.jobs.watching import Watch
 from gateway.jobs.workers import Group, Worker, group, run_group
 
 __all__ = [
+    "ASK_WITHIN",
     "Door",
     "Group",
     "Limits",
     "Measures",
     "Server",
+    "Source",
     "Stop",
     "Tallies",
+    "Tokens",
+    "Watch",
     "Worker",
     "door",
     "group",

@@ -63,9 +63,9 @@ class Watch:
         while True:
             try:
                 await step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  a watch that ended in silence would let every call go unanswered
                 # A defect of ours. Nothing is confirmed by it, and the other steps go on.
-                _log.exception("gateway.watch_broken", error=type(error).__name__)
+                _log.error("gateway.watch_broken", error=type(error).__name__, exc_info=error)
                 await asyncio.sleep(EVERY)
 
     async def _beat(self) -> None:

@@ -288,8 +288,17 @@ class Meter:
         while True:
             await asyncio.sleep(_SETTLE)
             with contextlib.suppress(Unavailable):
+                # All of them: a pod that dies is several replicas, and each deployment leaves those that stopped.
+                while await self._settle_one():
+                    pass
                 async with self._link.lock:
-                    for lost in await self._link.query(_LOST, DEAD, self.holder):
-                        await self._link.query(_SETTLED, lost["holder"], lost["worker"])
-                        _log.warning("gateway.replica_settled", worker=lost["worker"])
                     await self._link.query(_FORGET)
+
+    async def _settle_one(self) -> bool:
+        """Whether there was one; calls that need a lease are let in between."""
+        async with self._link.lock:
+            lost = await self._link.query(_LOST, DEAD, self.holder)
+            for one in lost:
+                await self._link.query(_SETTLED, one["holder"], one["worker"])
+                _log.info("gateway.replica_settled", worker=one["worker"])
+        return bool(lost)
