@@ -15,7 +15,6 @@ from provision.plan import SERVICES
 from stack import Endpoints, KafkaListener
 from tests.support.proxying import TcpProxy
 
-
 LEASE = 10
 """Seconds for which this gateway relies on state that nobody confirms."""
 

@@ -10,6 +10,8 @@ from tests.support.running import Running
 
 OK = "ok"
 ANONYMOUS = ("nobody", None)
+SERVICES_ONLY = {("GET", "/changes")}
+"""Routes that hear services and nobody else; their own tests say so (tests/integration/common/test_changes.py)."""
 
 Who = tuple[str, Role | None]
 """A unit and the one role that an account of it has."""

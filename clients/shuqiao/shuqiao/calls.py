@@ -18,10 +18,10 @@ def call(
         list[str] | None, typer.Argument(help="传入参数，写作 名=值，如 street_code=310105001、updated__ge=2023/01/01")
     ] = None,
     unit_key: Annotated[
-        str, typer.Option(envvar="SHUQIAO_UNIT_KEY", prompt=True, hide_input=True, help="单位的密钥；宜用环境变量")
+        str, typer.Option(envvar="SHUQIAO_UNIT_KEY", help="单位的密钥；宜用环境变量，省略时提示输入")
     ] = "",
     method_key: Annotated[
-        str, typer.Option(envvar="SHUQIAO_METHOD_KEY", prompt=True, hide_input=True, help="授权的密钥；宜用环境变量")
+        str, typer.Option(envvar="SHUQIAO_METHOD_KEY", help="授权的密钥；宜用环境变量，省略时提示输入")
     ] = "",
     path: Annotated[
         Path | None, typer.Option("--profile", help="配置文件；默认 .run/profile.json", envvar=profile.VARIABLE)
@@ -50,7 +50,9 @@ def call(
     notes = Notes(operator=operator, using_system=using_system, matter=matter, traceparent=traceparent)
     if as_json is None:
         as_json = not sys.stdout.isatty()
-    with Gateway(profile.load(path).gateway, unit_key) as gateway:
+    held = profile.load(path)
+    unit_key, method_key = _key(unit_key, "unitKey"), _key(method_key, "methodKey")
+    with Gateway(held.gateway, unit_key) as gateway:
         if everything:
             pages = gateway.pages(
                 service,
@@ -77,6 +79,15 @@ def call(
         print(showing.to_json(answer.data))
     else:
         showing.out.print(showing.table_of(answer.data))
+
+
+def _key(given: str, name: str) -> str:
+    """The key, asked for where somebody is there to be asked."""
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        showing.fail(f"缺少 {name}：请设环境变量", Exit.USAGE)
+    return str(typer.prompt(name, hide_input=True))
 
 
 def _pairs(written: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How the command line shows what came: tables for people, JSON for programs, one line on standard error for trouble."""
+"""How the command line shows what came: tables for people, JSON for programs, one line of trouble elsewhere."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from catalog import service
-from catalog.domain import entries, services
+from catalog.domain import description, entries, pages, services
 from catalog.domain.services import ServiceContent, State
 from catalog.service import Keeper
 from common import schemas
@@ -292,6 +293,24 @@ def routes(db: Db, keeper: Keeper) -> APIRouter:  # noqa: C901  a list of routes
     async def one_service(code: ServiceCode, caller: Authenticated) -> ServiceOut:
         async with db.begin() as tx:
             return ServiceOut.of(await service.service(tx, code, caller))
+
+    @router.get("/services/{code}/description", response_class=HTMLResponse, tags=["服务"], summary="接口说明（网页）")
+    async def described(code: ServiceCode, caller: Authenticated) -> Response:
+        async with db.begin() as tx:
+            found = await service.described(tx, code, caller)
+        page = pages.html(description.title(found), description.document(found))
+        return HTMLResponse(page, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})
+
+    @router.get(
+        "/services/{code}/description.md",
+        response_class=PlainTextResponse,
+        tags=["服务"],
+        summary="接口说明（Markdown）",
+    )
+    async def described_as_text(code: ServiceCode, caller: Authenticated) -> Response:
+        async with db.begin() as tx:
+            found = await service.described(tx, code, caller)
+        return PlainTextResponse(pages.markdown(description.document(found)), media_type="text/markdown")
 
     @router.put("/services/{code}/state", tags=["服务"], summary="启用、停用或撤销服务")
     async def move_service(code: ServiceCode, body: ServiceStateIn, caller: Authenticated) -> ServiceOut:

@@ -8,20 +8,20 @@ from typing import Final
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from catalog import errors, store
+from catalog.domain import code_sets as code_set_events
 from catalog.domain import entries, services
+from catalog.domain.description import CodeSet, Described
 from catalog.domain.entries import Draft, DraftState, Entry, ReviewedAs
 from catalog.domain.services import Service, ServiceContent, State
 from catalog.store import CodeSetRow, DataRow, StepRow, UnitRow
 from common import outbox
 from common.clock import Clock
 from common.entry import EntryContent
-from common.events import BatchIngested, CodeName, CodeSetChanged, UnitChanged, UnitState
+from common.events import BatchIngested, CodeName, UnitChanged, UnitState
 from common.ids import uuid7
 from common.roles import Caller, Role
 from policy import Book
 
-CODES_PER_PART: Final = 400
-"""Codes of a code set in one event; a longer set goes in parts. So many of the longest are within an event's limit."""
 TOLD_OUTSIDE: Final = frozenset({"published", "withdrawn"})
 """Steps of an entry that are everybody's business; how it came to be is the unit's own."""
 
@@ -298,6 +298,26 @@ async def service(tx: AsyncSession, code: str, caller: Caller) -> Service:
     return found
 
 
+async def described(tx: AsyncSession, code: str, caller: Caller) -> Described:
+    """What whoever calls a service needs to know of it, with the code sets that its items name."""
+    found = await service(tx, code, caller)
+    content = await store.content_of_structure(tx, found.entry, found.structure)
+    unit = await store.unit(tx, found.provider)
+    items = content.described()
+    named = sorted({(item.code_set.id, item.code_set.version) for item in items if item.code_set})
+    rows = [row for at in named if (row := await store.code_set(tx, *at)) is not None]
+    return Described(
+        service=found,
+        entry_name=content.name,
+        provider_name=unit.name if unit else found.provider,
+        items=items,
+        code_sets=tuple(
+            CodeSet(row.id, row.edition, row.name, row.source, tuple(map(CodeName.model_validate, row.codes)))
+            for row in rows
+        ),
+    )
+
+
 async def publish_code_set(
     tx: AsyncSession,
     code_set_id: str,
@@ -322,22 +342,8 @@ async def publish_code_set(
         published_by=caller.account,
     )
     await store.add_code_set(tx, row)
-    parts = [codes[first : first + CODES_PER_PART] for first in range(0, len(codes), CODES_PER_PART)]
-    for place, part in enumerate(parts, 1):
-        await outbox.put(
-            tx,
-            CodeSetChanged(
-                version=1,
-                code_set=code_set_id,
-                edition=edition,
-                name=name,
-                source=source,
-                part=place,
-                parts=len(parts),
-                codes=tuple(part),
-                changed_at=at,
-            ),
-        )
+    for told in code_set_events.events(code_set_id, edition, name, source, codes, at):
+        await outbox.put(tx, told)
     return row
 
 

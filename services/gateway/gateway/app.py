@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -30,6 +31,8 @@ from gateway.store.reading import Reader
 from gateway.store.recording import Recorder
 
 NAME = "gateway"
+GARBAGE = (20_000, 20, 100)
+"""When the garbage collector runs: a call leaves little that only it can find."""
 ABOUT = "网关：附件3的接口协议。只回应授权的信息项，先留痕后应答。"
 
 
@@ -165,12 +168,22 @@ class Worker:
                 api.readiness(self._health), api.registry(self._measures.registry), lambda: self._stop.told
             )
             operations = jobs.operations(pages, settings.host, settings.operations_port, path=settings.operations_path)
+            settling = asyncio.create_task(_settle(self._state.progress.caught_up))
+            stack.callback(settling.cancel)
             self._stop.listen(above=bool(settings.operations_path))
             await jobs.serve(self._stop, lambda: self._door(calls), operations, first=self._first())
 
     def _first(self) -> asyncio.Event | None:
         """What a worker among several waits for before it takes its part of the port: the others answer meanwhile."""
         return self._watch.first if self._settings.operations_path else None
+
+
+async def _settle(caught_up: asyncio.Event) -> None:
+    """Once the state is in memory: it stays for good, so the garbage collector need not look at it again and again."""
+    await caught_up.wait()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 async def pod(settings: GatewaySettings) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from common.roles import Role
-from tests.support.access import OK, Attempt, wrong_cells
+from tests.support.access import OK, SERVICES_ONLY, Attempt, wrong_cells
 from tests.support.catalog_steps import Unit
 from tests.support.catalog_values import entry_body, service_body
 
@@ -118,6 +118,22 @@ ROUTES = {
     "register": ("POST", "published", "/services", registering, by(Role.COMPILER)),
     "see-hidden-service": ("GET", "hidden_service", "/services/{}", None, insiders("service-unknown")),
     "see-open-service": ("GET", "open_service", "/services/{}", None, everybody),
+    "describe-hidden-service": (
+        "GET",
+        "hidden_service",
+        "/services/{}/description",
+        None,
+        insiders("service-unknown"),
+    ),
+    "describe-open-service": ("GET", "open_service", "/services/{}/description", None, everybody),
+    "describe-as-text": ("GET", "open_service", "/services/{}/description.md", None, everybody),
+    "describe-hidden-as-text": (
+        "GET",
+        "hidden_service",
+        "/services/{}/description.md",
+        None,
+        insiders("service-unknown"),
+    ),
     "let-out": (
         "PUT",
         "hidden_service",
@@ -171,5 +187,9 @@ async def test_every_route_of_the_catalogue_is_in_the_matrix(catalog):
     there = {(method.upper(), path) for path, methods in document.items() for method in methods}
     tried = {(method, re.sub(r"\?.*", "", route)) for method, _, route, _, _ in ROUTES.values()}
     # The schema of an entry is no secret.
-    named = {(method, re.sub(r"\{[a-z]+\}", "{}", path)) for method, path in there} - {("GET", "/entry-schema")}
+    named = (
+        {(method, re.sub(r"\{[a-z]+\}", "{}", path)) for method, path in there}
+        - {("GET", "/entry-schema")}
+        - SERVICES_ONLY
+    )
     assert named == tried

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.service import CODES_PER_PART
+from catalog.domain.code_sets import CODES_PER_PART
 from common.events import MAX_BYTES, CodeName, CodeSetChanged
 from common.events.base import dump
 from tests.support.catalog_steps import Unit

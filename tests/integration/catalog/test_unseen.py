@@ -56,6 +56,8 @@ async def test_a_hidden_service_and_none_have_one_answer(catalog, unit, stranger
 
     for ask in (
         lambda code: stranger.get(f"/services/{code}"),
+        lambda code: stranger.get(f"/services/{code}/description"),
+        lambda code: stranger.get(f"/services/{code}/description.md"),
         lambda code: publisher.put(f"/services/{code}/state", {"state": "active"}),
     ):
         hidden, missing = await ask("hidden"), await ask("absent")

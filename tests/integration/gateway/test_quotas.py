@@ -9,13 +9,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from common.events import ExchangeState, Quota
+from common.events import ExchangeState
 from exchange.layout import READER
 from gateway.domain.quotas import Period, bucket
-from gateway.errors import Refused, Unavailable
+from gateway.errors import Unavailable
 from gateway.store import metering
-from gateway.store.metering import Meter
 from tests.support.gateway_door import opened
+from tests.support.quota_steps import drained, granted, meters, requoted, taken, used
 from tests.support.waiting import eventually
 
 CODE = "310105001"
@@ -29,58 +29,11 @@ async def admin(outbox):
 
 
 @contextlib.asynccontextmanager
-async def meters(outbox, *names):
-    made = [Meter(outbox.app_url, name) for name in names]
-    for meter in made:
-        meter.start()
-    try:
-        yield made
-    finally:
-        for meter in made:
-            await meter.stop()
-
-
-@contextlib.asynccontextmanager
 async def second(world, store, outbox):
     async with opened(
         world=world, store_url=store.database.url(READER), outbox_url=outbox.app_url, admin_url=outbox.admin_url()
     ) as door:
         yield door
-
-
-def granted(world, **quota):
-    """A grant with this quota, not used before."""
-    world.grants.pop(("edu", "streets"), None)
-    world.method_keys.pop(("edu", "streets"), None)
-    told = world.grant("edu", "streets", ["street_code"], quota=Quota(**quota))
-    return world.memory.grants[told.grant]
-
-
-def requoted(world, **quota):
-    told = world.grant("edu", "streets", ["street_code"], quota=Quota(**quota))
-    return world.memory.grants[told.grant]
-
-
-async def taken(meter, grant):
-    try:
-        return await meter.take(grant)
-    except Refused:
-        return None
-
-
-async def used(admin, grant):
-    return await admin.fetchval("select used from quota_day where grant_id = $1", grant.id)
-
-
-async def drained(meter, grant, within=6.0):
-    """How many calls can still be taken until nothing comes for longer than idle leases need to go back."""
-    count, deadline = 0, time.monotonic() + within
-    while time.monotonic() < deadline:
-        if await taken(meter, grant) is not None:
-            count, deadline = count + 1, time.monotonic() + within
-        else:
-            await asyncio.sleep(0.05)
-    return count
 
 
 async def test_a_quota_of_a_day_is_served_to_the_last_call_and_then_it_is_207(door):

@@ -118,6 +118,22 @@ async def test_a_token_is_refused_once_it_has_expired(verifier):
     assert await verifier.caller(token(claims(iat=now - 600, exp=now - 2)))
 
 
+async def test_a_late_token_is_heard_where_it_is_said_how_late_and_only_its_end_is_stretched(verifier):
+    now = int(time.time())
+    late = {"late": auth.LEASE}
+    assert await verifier.caller(token(claims(iat=now - 600, exp=now - auth.LEASE + 2)), **late)
+    for wrong in (
+        claims(iat=now - 600, exp=now - auth.LEASE - 1),
+        claims(iat=now + 30, exp=now + 600),
+        claims(nbf=now + 30),
+        claims(exp=None),
+        claims(exp="soon"),
+        claims(iat=now - 660, exp=now - 10),
+    ):
+        with pytest.raises(Unauthenticated):
+            await verifier.caller(token(wrong), **late)
+
+
 async def test_a_token_of_the_future_is_refused(verifier):
     now = int(time.time())
     with pytest.raises(Unauthenticated):

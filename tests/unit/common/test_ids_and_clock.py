@@ -1,5 +1,6 @@
 """Identifiers that sort by their making, and time as Shanghai's calendar shows it."""
 
+import os
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -15,17 +16,37 @@ INSTANTS = st.integers(694_310_400, 7_258_118_400).flatmap(
 )
 
 
-@given(st.integers(0, (1 << 48) - 1), st.binary(min_size=10, max_size=10))
-def test_an_id_has_version_7_the_variant_and_its_time_in_front(millis, random):
+class Drawn:
+    def __init__(self, bits):
+        self.bits = bits
+
+    def getrandbits(self, count):
+        return self.bits & ((1 << count) - 1)
+
+
+@given(st.integers(0, (1 << 48) - 1), st.integers(0, (1 << 80) - 1))
+def test_an_id_has_version_7_the_variant_and_its_time_in_front(millis, bits):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids.time, "time_ns", lambda: millis * 1_000_000 + 999_999)
-        patch.setattr(ids.os, "urandom", lambda size: random[:size])
+        patch.setattr(ids, "_drawn", Drawn(bits))
         made = ids.uuid7()
     assert made.version == 7
     assert made.variant == "specified in RFC 4122"
     assert made.int >> 80 == millis
     carried = (made.int >> 64 & 0xFFF) << 62 | made.int & ((1 << 62) - 1)
-    assert carried == int.from_bytes(random, "big") & ((1 << 74) - 1)  # all 74 random bits are used
+    assert carried == bits & ((1 << 74) - 1)  # all 74 random bits are used
+
+
+def test_a_forked_process_draws_other_ids():
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, ids.random_bits(128).to_bytes(16, "big"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 16) != ids.random_bits(128).to_bytes(16, "big")
+    os.close(read)
+    os.close(write)
 
 
 def test_ids_made_one_millisecond_after_the_other_sort_in_that_order(monkeypatch):

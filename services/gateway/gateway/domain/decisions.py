@@ -23,7 +23,8 @@ MAX_IN: Final = 100
 MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 100
 MAX_ROWS_BY_PAGE: Final = 10_000
-MAX_CURSOR: Final = 4096
+MAX_CURSOR: Final = 64 * 1024
+"""Characters of a cursor: it holds the values of an ordering, which may be long texts."""
 _OPTIONAL: Final = frozenset({"format", "rsStyle", "rsStructure", "page", "pageSize", "cursor", "orderBy"})
 
 

@@ -4,15 +4,18 @@ Whoever may ask whether a value is true could find the value by asking often eno
 """
 
 import asyncio
+import contextlib
 from operator import itemgetter
+from time import monotonic
 from typing import Final
 
-from gateway.errors import Code, Refused
+from gateway.errors import Code, Refused, Unavailable
 from gateway.store.link import Link
 
 MOST: Final = 5
 """Different sets of claims about one identity that a unit may make on one day."""
 _WITHIN: Final = 2.0
+_FORGET_EVERY: Final = 3600.0
 _ADMIT: Final = """
 select n, admit_claims(unit, identity, claims, $4) as admitted
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality c(unit, identity, claims, n)
@@ -28,6 +31,7 @@ class Claims:
         self._link = Link(url, "gateway claims", within=_WITHIN, settings={"synchronous_commit": "off"})
         self._waiting: list[tuple[tuple[str, str, str], asyncio.Future[bool]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._forgot_at = float("-inf")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -49,11 +53,6 @@ class Claims:
         if not await done:
             raise Refused(Code.QUOTA)
 
-    async def forget(self) -> None:
-        """Remove the claims of days that are over."""
-        async with self._link.lock:
-            await self._link.query(_FORGET)
-
     async def _run(self) -> None:
         while self._waiting:
             # In one order everywhere: each is locked until the last of them is counted.
@@ -73,3 +72,12 @@ class Claims:
                 done = taken[row["n"] - 1][1]
                 if not done.done():
                     done.set_result(row["admitted"])
+            await self._forget()
+
+    async def _forget(self) -> None:
+        """Remove the claims of days that are over, now and then."""
+        if monotonic() - self._forgot_at >= _FORGET_EVERY:
+            self._forgot_at = monotonic()
+            with contextlib.suppress(Unavailable):
+                async with self._link.lock:
+                    await self._link.query(_FORGET)

@@ -77,9 +77,12 @@ with n as (select * from unnest($1::uuid[], $2::bigint[], $3::bigint[]) n(g, buc
 held as (
     update quota_held h set count = h.count - n.count from n
     where h.holder = $4 and h.grant_id = n.g and h.bucket = n.bucket
+),
+locked as materialized (
+    select q.grant_id, n.count from quota_day q join n on q.grant_id = n.g and q.bucket = n.bucket
+    order by q.grant_id for update of q
 )
-update quota_day q set used = greatest(0, q.used - n.count)
-from (select * from n order by g) n where q.grant_id = n.g and q.bucket = n.bucket
+update quota_day q set used = greatest(0, q.used - locked.count) from locked where q.grant_id = locked.grant_id
 """
 _BEAT: Final = """
 insert into replica as r (holder, worker, seen_at) values ($1, $2, clock_timestamp())
@@ -109,10 +112,13 @@ with served as (
 over as (delete from quota_held where holder = $1 returning grant_id, bucket, count),
 freed as (
     select over.grant_id, over.bucket, over.count - coalesce(served.count, 0) as count
-    from over left join served using (grant_id, bucket) order by over.grant_id
+    from over left join served using (grant_id, bucket)
+),
+locked as materialized (
+    select q.grant_id, freed.count from quota_day q join freed using (grant_id, bucket)
+    order by q.grant_id for update of q
 )
-update quota_day q set used = greatest(0, q.used - freed.count)
-from freed where q.grant_id = freed.grant_id and q.bucket = freed.bucket
+update quota_day q set used = greatest(0, q.used - locked.count) from locked where q.grant_id = locked.grant_id
 """
 
 
