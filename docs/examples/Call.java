@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * 调用一个服务，核对应答摘要，原样输出 JSON。只用 JDK（17 或更新），一个文件：
@@ -24,6 +25,7 @@ public final class Call {
     private static final int REFUSED = 1;
     private static final int USAGE = 2;
     private static final int AWAY = 3;
+    private static final Pattern SUCCESS = Pattern.compile("\\{\\s*\"SUCCESS\"\\s*:\\s*\"1\"");
 
     private Call() {}
 
@@ -72,7 +74,7 @@ public final class Call {
         System.out.println();
         System.out.flush();
         // 实际系统中用所选的 JSON 库解析；金额等数值按十进制（BigDecimal）读取。
-        System.exit(body.startsWith("{\"SUCCESS\":\"1\"") ? 0 : REFUSED);
+        System.exit(SUCCESS.matcher(body).lookingAt() ? 0 : REFUSED);
     }
 
     private static String form(String[] arguments) {

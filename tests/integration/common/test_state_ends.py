@@ -64,7 +64,7 @@ async def test_it_is_not_at_the_end_while_a_record_is_in_hand(states):
 
     async with reader_of(states, Memory(), park=park) as reader:
         await at_end(reader)
-        await tell(states, (b"h", b"{bad", states.headers()), record(states, "a", 1))
+        await tell(states, (b"h", b"{bad", states.headers()))
         await asyncio.wait_for(going.wait(), 10)
         assert not await reader.at_end(1.0), "handed over, and not applied"
         go_on.set()

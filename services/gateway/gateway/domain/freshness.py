@@ -42,9 +42,8 @@ class Freshness:
     def confirm(self, began: float, road: Road) -> None:
         """The state is at least as new as the moment at which this was begun to be asked."""
         self.beat()
-        if began >= self._since:
-            self.confirmed[road] = max(began, self.confirmed.get(road, began))
-            self._work_out()
+        self.confirmed[road] = max(began, self.confirmed.get(road, began))
+        self._work_out()
 
     def beat(self) -> None:
         """A sign of life; several are given in the time of a stall."""

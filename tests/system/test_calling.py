@@ -1,0 +1,154 @@
+"""Every example of docs/calling.md, run against the whole exchange: what it prints is what the page says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from demo import accounts, playing
+from demo.accounts import Demonstration
+from demo.story import Story
+from demo.system import System
+from shuqiao import Gateway
+from shuqiao import profile as profiles
+from tests.support.java_compiler import compiled
+from tests.support.waiting import until
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "calling.md").read_text(encoding="utf-8")
+CHECK = "assistance-check"
+MARK = "=== example ==="
+
+
+@dataclass(frozen=True)
+class Example:
+    language: str
+    text: str
+    output: str | None
+    """What the page says that it prints; None where it says nothing."""
+
+
+def examples() -> list[Example]:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert all(language in {"sh", "python", "output"} for language, _ in blocks), "every block of the page is run"
+    following = [*blocks[1:], ("", "")]
+    return [
+        Example(language, text, after[1] if after[0] == "output" else None)
+        for (language, text), after in zip(blocks, following, strict=True)
+        if language != "output"
+    ]
+
+
+SHELL = [one for one in examples() if one.language == "sh" and not one.text.startswith("java ")]
+PYTHON = [one for one in examples() if one.language == "python"]
+JAVA = [one for one in examples() if one.text.startswith("java ")]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a department's developer sits: a folder with the profile and keys that `make run` writes."""
+
+    folder: Path
+    env: dict[str, str] = field(repr=False)
+
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command, cwd=self.folder, env=self.env, capture_output=True, encoding="utf-8", timeout=120, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The demonstration, with a verification service beside it."""
+    story = Story(system.profile, system.held, "")
+    done = playing.play(story.steps(), Console(quiet=True))
+    assert [(step.name, step.evidence) for step in done if not step.ok] == []
+    check_key = verification(story)
+    held = Demonstration(keys={"unitKey": story.unit_key, "methodKey": story.method_keys["streets"]})
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / ".run").mkdir()
+    profiles.save(system.profile, folder / ".run" / "profile.json")
+    accounts.save(held, folder / ".run" / "demonstration.json")
+    (folder / ".venv").symlink_to(sys.prefix)
+    env = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(folder),
+        "SHUQIAO_GATEWAY": system.profile.gateway,
+        "SHUQIAO_UNIT_KEY": story.unit_key,
+        "SHUQIAO_METHOD_KEY": story.method_keys["streets"],
+        "SHUQIAO_CHECK_KEY": check_key,
+    }
+    yield Desk(folder, env)
+    story.close()
+
+
+def verification(story: Story) -> str:
+    """A service that verifies name and amount by the identity number, granted to 区教育局; the grant's key."""
+    cast = story._cast
+    content = {"name": "救助对象核验", "mode": "verify", "identity": ["ZJHM"], "claims": ["XM", "amount"]}
+    body = {"code": CHECK, "entry": story.entry_of("assistance"), "content": content}
+    cast.as_("mzj.bianzhi").post("catalog", "/services", body)
+    cast.as_("mzj.fabu").put("catalog", f"/services/{CHECK}/state", {"state": "active"})
+    asked = story._apply("jyj.shenqing", "assistance", CHECK, ["XM", "amount"], "核验资助申请")
+    number = asked["number"]
+    cast.as_("mzj.shenhe").post("sharing", f"/applications/{number}/opinions", {"agree": True})
+    decision = {"approve": True, "terms": {}}
+    cast.as_("dsjzx.shenhe").post("sharing", f"/applications/{number}/decision", decision)
+    applicant = cast.as_("jyj.shenqing")
+    grant = next(g for g in applicant.get("sharing", "/grants", limit=1000) if g["service"] == CHECK)
+    key: str = applicant.post("sharing", f"/grants/{grant['id']}/keys")["methodKey"]
+
+    def in_force() -> bool:
+        with Gateway(story._profile.gateway, story.unit_key) as gateway:
+            return gateway.call(CHECK, key, {"ZJHM": "990105190002020010", "XM": "示例乙"}).ok
+
+    until(in_force, within=20)
+    return key
+
+
+def test_the_page_has_examples_of_each_kind():
+    assert (len(SHELL) >= 6, len(PYTHON) >= 4, len(JAVA)) == (True, True, 1)
+
+
+def test_the_commands_print_what_the_page_says(desk: Desk):
+    assert shutil.which("curl") is not None, "the page's first examples need curl (Debian: apt-get install curl)"
+    script = "set -eu -o pipefail\n" + "".join(f"{one.text}\nprintf '\\n%s\\n' '{MARK}'\n" for one in SHELL)
+    env = {name: value for name, value in desk.env.items() if not name.startswith("SHUQIAO_")}
+    done = Desk(desk.folder, env).run("bash", "-c", script)
+
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.split(MARK)[:-1]
+    assert len(printed) == len(SHELL)
+    for one, shown in zip(SHELL, printed, strict=True):
+        assert lines(shown) == lines(one.output or ""), one.text
+    assert (desk.folder / "keys.headers").stat().st_mode & 0o077 == 0
+
+
+def lines(text: str) -> list[str]:
+    """The lines of an output; curl ends an answer without one, and so the next begins on the same."""
+    return [line for line in re.sub(r"(?<=[}>])(?=<RESULT>|\{\"SUCCESS)", "\n", text).splitlines() if line]
+
+
+@pytest.mark.parametrize("place", range(len(PYTHON)))
+def test_the_programs_in_python_print_what_the_page_says(desk: Desk, place: int):
+    one = PYTHON[place]
+    done = desk.run(sys.executable, "-c", one.text)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert one.output is not None
+    assert done.stdout == one.output
+
+
+def test_the_program_in_java_prints_what_the_page_says(desk: Desk, tmp_path: Path):
+    (one,) = JAVA
+    _, source, *arguments = one.text.split()
+    done = compiled(ROOT / source, tmp_path).run(*arguments, env=desk.env)
+    assert (done.returncode, done.stdout) == (0, one.output), done.stderr
+    assert done.stderr.startswith("trace_id ")
