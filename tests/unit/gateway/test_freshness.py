@@ -16,15 +16,23 @@ class Watched:
     def __init__(self, lease=LEASE):
         self.now = 1000.0
         self.fresh = Freshness(lease, lambda: self.now)
+        self.stood_until, self._sign = float("-inf"), self.now
+        self.beat()
+
+    def beat(self):
+        """A sign of life, and the test's own account of whether there was none for too long before."""
+        if self.now - self._sign > STALL:
+            self.stood_until = self.now
+        self._sign = self.now
         self.fresh.beat()
 
     def live(self, seconds):
         """Time in which the process runs."""
         for _ in range(int(seconds // 0.5)):
             self.now += 0.5
-            self.fresh.beat()
+            self.beat()
         self.now += seconds % 0.5
-        self.fresh.beat()
+        self.beat()
 
     def stand(self, seconds):
         """Time in which it does not."""
@@ -118,23 +126,24 @@ STEPS = st.one_of(
 @given(st.floats(5, 60), st.lists(STEPS, max_size=30))
 def test_it_is_never_relied_on_beyond_the_lease_nor_over_a_standstill(lease, steps):
     watched = Watched(lease)
-    confirmed, stood = [], float("-inf")
+    confirmed = []
     for what, amount in steps:
         if what == "live":
             watched.live(amount)
         elif what == "stand":
             watched.stand(amount)
-            if amount > STALL:
-                stood = watched.now
         else:
+            watched.beat()
             began = max(1000.0, watched.now - amount)
             watched.fresh.confirm(began, what)
             confirmed.append(began)
         counted = [began for began in confirmed if watched.now - lease <= began]
         if watched.fresh.holds:
             assert counted, "confirmed within the lease"
-            assert max(counted) >= stood, "and since the process stood still last"
-        if any(began >= max(stood, watched.now - lease + 0.001) for began in confirmed) and what != "stand":
+            assert max(counted) >= watched.stood_until, "and since the process stood still last"
+        if what != "stand" and any(
+            began >= max(watched.stood_until, watched.now - lease + 0.001) for began in confirmed
+        ):
             assert watched.fresh.holds, "and it is, while nothing speaks against it"
 
 
