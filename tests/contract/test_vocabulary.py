@@ -11,7 +11,7 @@ from tests.support.subscriptions import service_of
 ADDRESSES = secrets.Addresses(
     postgres_host="h", postgres_port=5432, kafka="k:9092", s3_endpoint="http://s3:9000", s3_region="r"
 )
-PLACES = {"PORT", "REGISTRY_URL", "OPERATIONS_PORT"}
+PLACES = {"PORT", "REGISTRY_URL", "CATALOG_URL", "SHARING_URL", "OPERATIONS_PORT"}
 """What whoever runs a service decides: its own ports, and where the register is."""
 
 
