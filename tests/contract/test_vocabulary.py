@@ -12,7 +12,7 @@ ADDRESSES = secrets.Addresses(
     postgres_host="h", postgres_port=5432, kafka="k:9092", s3_endpoint="http://s3:9000", s3_region="r"
 )
 PLACES = {"PORT", "REGISTRY_URL", "CATALOG_URL", "SHARING_URL", "OPERATIONS_PORT"}
-"""What whoever runs a service decides: its own ports, and where the register is."""
+"""What whoever runs a service decides: its own ports, and where the services are that it asks."""
 
 
 def test_every_role_that_the_regulation_gives_a_part_is_a_role_of_accounts():

@@ -197,7 +197,7 @@ class Gateway:
             yield answer
             if answer.next_cursor is None:
                 return
-            if False:
+            if answer.next_cursor == cursor:
                 raise Falsified("应答的 X-Next-Cursor 没有前进")
             cursor = answer.next_cursor
 

@@ -5,6 +5,7 @@ import html as html_parser
 import itertools
 import re
 import shlex
+import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -258,6 +259,14 @@ def structure(markdown):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text_on_the_page_in_markdown_and_in_the_examples(name):
     assert_only_text(name.replace("\n", " "))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_shell_that_runs_the_example_expands_nothing_of_a_name(name, tmp_path):
+    shell, _ = listings(named(name))
+    script = "curl() { printf '%s\\0' \"$@\"; }\n" + shell
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env={}, capture_output=True, check=True)
+    assert f"code=<{name}>" in [pages.seen(word) for word in done.stdout.decode().split("\0")] or "\u202e" in name
 
 
 @given(names)

@@ -205,6 +205,12 @@ def test_one_bit_that_changed_on_the_way_is_found(data, place, bit):
         scripted(changed).gateway().call("streets", METHOD_KEY)
 
 
+@pytest.mark.parametrize("changed", ["sha-256=:AAAA:", "", "md5=:AAAA:"])
+def test_a_digest_of_something_else_is_not_believed(changed):
+    with pytest.raises(Falsified, match="Content-Digest"):
+        scripted(success([], Content_Digest=changed)).gateway().call("streets", METHOD_KEY)
+
+
 def test_an_answer_without_a_digest_is_not_believed():
     sent = success([])
     del sent.headers["content-digest"]

@@ -1,5 +1,7 @@
 """All pages of an answer, and whether claims are true, by the SDK."""
 
+import itertools
+
 import pytest
 
 from shuqiao import BadArgument, Falsified, Refused, Structure
@@ -62,7 +64,7 @@ def test_a_page_that_is_refused_is_raised_after_the_rows_before_it():
 def test_a_cursor_that_leads_back_to_itself_is_not_followed():
     told = scripted(success([{"n": 1}], X_Next_Cursor="c"))
     with pytest.raises(Falsified):
-        list(told.gateway().records("streets", METHOD_KEY))
+        list(itertools.islice(told.gateway().records("streets", METHOD_KEY), 10))
     assert len(told.seen) == 2
 
 
