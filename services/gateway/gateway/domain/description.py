@@ -5,16 +5,29 @@ What a particular service takes and gives is described by the catalogue; this is
 
 from typing import Any, Final
 
+from gateway.domain import edge
 from gateway.domain.decisions import MAX_PAGE, Format, Structure, Style
 from gateway.domain.requests import MAX_BODY, MAX_NOTE
 from gateway.errors import MEMOS, Code, Trouble
 
 _KEY_FORM: Final = "^cn[um]_[0-9A-Za-z]{49}$"
 _TRANSPORT: Final = {
+    "400": "不是合格的 HTTP 请求",
     "405": "只接受 POST",
-    "408": "请求体未按时到达",
+    "408": "请求头或请求体未按时到达",
     "413": f"请求体超过 {MAX_BODY} 字节",
+    "414": f"请求行超过 {edge.MAX_LINE} 字节",
     "415": "请求体的类型不支持，或经过压缩",
+    "429": "该来源一分钟内错误密钥过多",
+    "431": f"请求头超过 {edge.MAX_HEADERS} 个或 {edge.MAX_HEADER_BYTES} 字节",
+    "505": "只支持 HTTP/1.0 和 HTTP/1.1",
+}
+_ANSWERED: Final = {
+    "X-Trace-Id": "本次调用的标识，留痕中可查",
+    "Content-Digest": "应答内容的 SHA-256（RFC 9530）",
+    "X-Data-As-Of": "最新一批数据的时间（ISO 8601，+08:00）；尚无数据时没有",
+    "X-Next-Cursor": "还有更多行时，取下一页的游标",
+    "X-Total-Count": "已取到末尾时，符合条件的总行数",
 }
 
 
@@ -37,15 +50,17 @@ def openapi() -> dict[str, Any]:
     }
     answered = {
         "description": "附件有代码的一切结果，成功与否都是 200",
-        "headers": _headers("X-Trace-Id", "Content-Digest"),
+        "headers": {name: {"schema": {"type": "string"}, "description": text} for name, text in _ANSWERED.items()},
         "content": {
             "application/json": {"schema": {"oneOf": [success, failure]}},
             "application/xml": {"schema": {"type": "string"}},
         },
     }
     unavailable = {
-        "description": f"平台暂不可用（ERROR_CODE 500）；X-Reason 为 {'、'.join(Trouble)} 之一",
-        "headers": _headers("X-Trace-Id", "Content-Digest", "X-Reason"),
+        "description": (
+            f"平台暂不可用（ERROR_CODE 500）；X-Reason 为 {'、'.join(Trouble)} 之一，过载（overload）时没有 Content-Digest"
+        ),
+        "headers": _headers("X-Trace-Id", "Content-Digest", "X-Reason", "Retry-After"),
         "content": {"application/json": {"schema": failure}},
     }
     refused = {status: {"description": text, "headers": _headers("X-Trace-Id")} for status, text in _TRANSPORT.items()}
@@ -100,11 +115,14 @@ def _parameters() -> list[dict[str, Any]]:
         query("rsStructure", {"enum": [*Structure], "default": Structure.LM}, "返回数据格式结构"),
         query("page", {"type": "integer", "minimum": 1}, "页码，从1起"),
         query("pageSize", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 100}, "每页行数"),
+        query("cursor", {"type": "string"}, "上一页的 X-Next-Cursor，与 page 不可同时使用"),
+        query("orderBy", {"type": "string"}, "按服务声明的信息项排序，前加 - 为降序"),
         header("X-Unit-Key", key, "unitKey，使密钥不出现在地址中"),
         header("X-Method-Key", key, "methodKey，使密钥不出现在地址中"),
         header("X-Operator", note, "经办人代号"),
         header("X-Using-System", note, "使用的系统"),
         header("X-Matter", note, "事项或案件编号"),
+        header("traceparent", {"type": "string"}, "W3C Trace Context，使调用留在调用方的追踪之中"),
     ]
 
 
