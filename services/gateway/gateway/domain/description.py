@@ -58,7 +58,8 @@ def openapi() -> dict[str, Any]:
     }
     unavailable = {
         "description": (
-            f"平台暂不可用（ERROR_CODE 500）；X-Reason 为 {'、'.join(Trouble)} 之一，过载（overload）时没有 Content-Digest"
+            f"平台暂不可用（ERROR_CODE 500）；X-Reason 为 {'、'.join(Trouble)} 之一；"
+            "过载（overload）时没有 Content-Digest"
         ),
         "headers": _headers("X-Trace-Id", "Content-Digest", "X-Reason", "Retry-After"),
         "content": {"application/json": {"schema": failure}},
