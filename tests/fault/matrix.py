@@ -20,8 +20,11 @@ _GATEWAY = "tests/integration/gateway"
 _LOADING = "tests/integration/exchange/test_loading.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 
-ALSO: Final = ("tests/system/test_demo_bites.py",)
-"""No row of the matrix, and too long for every run of all tests: each service away, each answer falsified."""
+ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py")
+"""No rows of the matrix, and too long for every run of all tests.
+
+Each service away, each answer falsified, a run of the golden cases that is broken off.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
 import threading
 import time
 
+import pytest
+
 from shuqiao import Gateway
 from tests.fault.conftest import LEASE, Faulty
 from tests.support.databases import query, value
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 AWAY = 3.0 * LEASE
 CALLERS = 4

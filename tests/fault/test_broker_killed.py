@@ -2,11 +2,15 @@
 
 import threading
 
+import pytest
+
 from demo.accounts import ADMINISTRATOR
 from shuqiao import Gateway, Session
 from tests.fault.conftest import Faulty
 from tests.support.databases import query, value
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 KILLS = 3
 EVERYBODY = ["registry", "catalog", "sharing", "ingest-files", "gateway", "audit"]

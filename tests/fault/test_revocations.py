@@ -13,6 +13,8 @@ from shuqiao import Session
 from tests.fault.conftest import LEASE, Faulty
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 BOUND = 5.0
 """Seconds within which a suspension is in force with the broker away."""
 OWNERS = ("registry", "catalog", "sharing")

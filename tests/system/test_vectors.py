@@ -119,7 +119,8 @@ def test_without_the_loaders_address_rows_come_in_as_a_file(
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_is_stopped_midway_withdraws_what_was_entered(
     system: System, profile: Path, small: Path, number: signal.Signals
 ) -> None:
