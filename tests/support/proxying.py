@@ -27,6 +27,7 @@ class TcpProxy:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.run_until_complete(_settled())
         self._loop.close()
 
     @property
@@ -90,3 +91,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
+
+
+async def _settled() -> None:
+    """Let what was ended close its sockets: that takes the loop a few turns."""
+    for _ in range(5):
+        await asyncio.sleep(0)
