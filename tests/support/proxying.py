@@ -27,7 +27,6 @@ class TcpProxy:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
-        self._loop.run_until_complete(_settled())
         self._loop.close()
 
     @property
@@ -47,6 +46,7 @@ class TcpProxy:
         self.port = self._server.sockets[0].getsockname()[1]
         self._started.set()
         self._loop.run_forever()
+        self._loop.run_until_complete(_settled())
 
     async def _cut(self) -> None:
         self._open = False
