@@ -214,7 +214,9 @@ def _encodable(given: Any) -> bool:
     while open_ends:
         match open_ends.pop():
             case str(text):
-                if any("\ud800" <= character <= "\udfff" for character in text):
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
                     return False
             case dict(members):
                 open_ends += [*members, *members.values()]

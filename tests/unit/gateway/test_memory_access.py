@@ -11,26 +11,14 @@ from common.events import (
     RowCondition,
     UnitState,
 )
-from exchange.layout import Resource
 from exchange.masks import Mask
-from tests.support.gateway_world import PEPPER, World
-from tests.support.items import day, key, text
-
-ITEMS = (key(text("street_code", 9)), text("street_name", 40), day("updated"))
-RESOURCE = Resource(provider="civil-affairs", version="307001-000001_v1", items=ITEMS)
+from tests.support.begun_world import ITEMS, RESOURCE, begun
+from tests.support.items import text
 
 
 @pytest.fixture
 def world():
-    made = World()
-    made.unit("edu")
-    made.service("streets", ITEMS, {"street_code": "eq in", "street_name": "prefix", "updated": "ge lt required"})
-    made.grant("edu", "streets", ["street_code"])
-    return made
-
-
-def ref(text):
-    return (PEPPER.id, PEPPER.digest(text))
+    return begun()
 
 
 class TestAccess:

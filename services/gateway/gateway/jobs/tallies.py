@@ -24,9 +24,7 @@ _log = log.get(__name__)
 def tally_record(tally: Tally, pepper: Pepper, at: datetime) -> bytes:
     """The record of a count, in the form of `common.events.CallRecord`; its `count` says of how many."""
     method = "POST" if tally.kind.code in BAD_KEYS else "-"
-    call = records.Call(
-        method=method, address=tally.source, trace_id=trace.fresh().trace_id, received_at=tally.first_at
-    )
+    call = records.Call(method=method, address=tally.source, trace_id=trace.new_id(), received_at=tally.first_at)
     call.status, call.code = tally.kind.status, tally.kind.code
     call.who = Who(unit=tally.kind.unit or None)
     return records.record(call, None, pepper, at)[:-1] + b',"count":%d}' % tally.count
@@ -74,8 +72,8 @@ class Tallies:
                 return
 
     def _hand_over(self, tally: Tally) -> "asyncio.Future[None] | None":
-        """Straight to the trail, for a count is never counted again; None if the recorder has no room."""
+        """Done when the count is committed; None if the recorder has no room."""
         try:
-            return Recorder.record(self._recorder, tally_record(tally, self._pepper, self._clock()))
+            return self._recorder.record(tally_record(tally, self._pepper, self._clock()))
         except Unavailable:
             return None

@@ -16,7 +16,8 @@ import asyncpg
 from common import db, log
 from exchange import calendar
 from exchange.reading import After, Column, Order, Shape
-from exchange.values import Value
+from gateway.domain.access import Bindable
+from gateway.domain.cursors import Place
 from gateway.errors import Trouble, Unavailable
 
 QUERY_WITHIN: Final = 5.0
@@ -30,8 +31,6 @@ _MAX_STATEMENTS: Final = 200
 _TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _log = log.get(__name__)
 
-Bindable = Value | list[Value]
-
 
 class Rows(NamedTuple):
     """Rows as JSON fragments in the order of the columns."""
@@ -41,7 +40,7 @@ class Rows(NamedTuple):
     """That the rows came with, each once."""
     as_of: str | None
     """ISO 8601 of the newest batch in the same snapshot; None before the first."""
-    place: tuple[str | None, ...] | None = None
+    place: Place | None = None
     """Where the last row stands in the order, if there are more behind it."""
 
 
@@ -130,7 +129,7 @@ class Reader:
         limit: int,
         skip: int = 0,
         order: Order | None = None,
-        behind: tuple[str | None, ...] | None = None,
+        behind: Place | None = None,
     ) -> Rows:
         """A page of the rows of a shape: after `skip` rows, or behind a place.
 
@@ -167,7 +166,7 @@ _Picker = Callable[[asyncpg.Record], tuple[str, ...]]
 
 class _Waiting(NamedTuple):
     values: list[Bindable]
-    picked: "_Picker"
+    picked: _Picker
     done: "asyncio.Future[Rows]"
 
 
