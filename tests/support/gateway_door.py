@@ -148,7 +148,6 @@ async def opened(
     def count(reply: Reply, code: str, _seconds: float) -> None:
         counted.append((reply.status, code))
 
-    await reader.start()
     recorder.start()
     meter.start()
     try:

@@ -26,6 +26,9 @@ MAX_WORKING: Final = 512
 """Calls in work at once, unless a setting says otherwise; beyond, calls are answered 503 at once."""
 
 
+NO_STORE: Final = (b"cache-control", b"no-store")
+AtOnce = Callable[[int, list[tuple[bytes, bytes]], bytes], bool]
+"""Sends status, headers and body in one step if it can without waiting."""
 Counted = Callable[[Reply, str, float], None]
 """Told of each reply, its code and its seconds."""
 Timed = Callable[[Call, float], None]
@@ -71,7 +74,7 @@ class Calls:
         took = monotonic() - began
         self._counted(reply, call.code, took)
         self._timed(call, took)
-        await _send(send, reply)
+        await _send(send, reply, scope.get(edge.ANSWER))
 
     def _refused(self, call: Call, status: int, scope: Scope) -> Reply:
         """The answer to what the server could not make a request of, or has no room for.
@@ -135,10 +138,12 @@ def calls(
 
 
 async def _answer(gateway: Gateway, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:
-    try:
-        body = await _body(receive, headers)
-    except Transport as refused:
-        return await service.refuse(gateway, call, refused.status)
+    body = b""
+    if b"content-length" in headers or b"transfer-encoding" in headers:
+        try:
+            body = await _body(receive, headers)
+        except Transport as refused:
+            return await service.refuse(gateway, call, refused.status)
     raw_path = scope.get("raw_path") or scope["path"].encode()
     return await service.answer(gateway, call, raw_path, scope["query_string"], headers, body)
 
@@ -150,8 +155,6 @@ async def _body(receive: Receive, headers: Headers) -> bytes:
         Transport: 413 over the limit, 408 if it does not come or the peer goes away, 400 if it is malformed.
     """
     announced = headers.get(b"content-length")
-    if announced is None and b"transfer-encoding" not in headers:
-        return b""
     if announced is not None and announced.isdigit():
         if int(announced) == 0:
             return b""
@@ -176,12 +179,14 @@ async def _body(receive: Receive, headers: Headers) -> bytes:
         raise Transport(408) from None
 
 
-async def _send(send: Send, reply: Reply) -> None:
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode()), (b"cache-control", b"no-store")]
-    if reply.media is not None:
-        headers.append((b"content-type", reply.media))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+async def _send(send: Send, reply: Reply, at_once: AtOnce | None = None) -> None:
+    status, media, body, more = reply
+    headers = [*more, (b"content-length", b"%d" % len(body)), NO_STORE]
+    if media is not None:
+        headers.append((b"content-type", media))
+    if at_once is None or not at_once(status, headers, body):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 Page = Callable[[], Awaitable[tuple[int, bytes, bytes]]]

@@ -148,7 +148,6 @@ class Worker:
         settings = self._settings
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._db.close)
-            await self._reader.start()
             stack.push_async_callback(self._reader.stop)
             self._recorder.start()
             stack.push_async_callback(self._recorder.stop)

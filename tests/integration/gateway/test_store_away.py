@@ -8,6 +8,7 @@ import pytest
 
 from exchange.layout import READER
 from gateway.errors import Unavailable
+from gateway.store import connections
 from gateway.store import reading as gateway_reading
 from tests.support.exchange_store import terminate
 from tests.support.gateway_door import opened
@@ -70,7 +71,7 @@ async def test_connections_that_were_cut_are_replaced(door, store):
 
 async def test_a_store_that_does_not_answer_in_time_is_503_and_a_full_pool_too(door, store, streets, monkeypatch):
     """FAULT-11: those that wait for a connection are let go after their own patience."""
-    monkeypatch.setattr(gateway_reading, "ACQUIRE_WITHIN", 0.3)
+    monkeypatch.setattr(connections, "ACQUIRE_WITHIN", 0.3)
     async with held(store, streets):
         calls = [asyncio.create_task(door.call()) for _ in range(CONNECTIONS)]
         await eventually(lambda: _busy(store, CONNECTIONS), what="every connection is busy")
@@ -139,7 +140,6 @@ async def test_a_view_that_is_gone_is_503_and_tells_no_name(door, store, streets
 async def test_readiness_asks_the_store(door, store):
     await door.gateway.reader.ping()
     broken = gateway_reading.Reader("postgresql://nobody@127.0.0.1:9/none", 1)
-    await broken.start()
     with pytest.raises(Unavailable):
         await broken.ping()
     await broken.stop()

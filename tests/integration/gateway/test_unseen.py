@@ -72,7 +72,6 @@ async def test_not_even_where_broken_code_repeats_them(door, canaries, monkeypat
 async def test_nor_where_the_databases_fail(door, canaries, store):
     door.gateway.reader._url = "postgresql://nobody:secret-canary@127.0.0.1:9/none"
     await door.gateway.reader.stop()
-    await door.gateway.reader.start()
     with capture_logs() as entries:
         answers_ = [a async for a in all_kinds_of_calls(door)]
     assert any(answer.status == 503 for answer in answers_)

@@ -28,6 +28,8 @@ MAX_PIPELINED: Final = 16
 
 REFUSED: Final = "gateway.refused"
 """Key of an ASGI scope: the status with which the server refuses what it could not make a request of."""
+ANSWER: Final = "gateway.answer"
+"""Key of an ASGI scope: takes status, headers and body in one step; it says whether it could without waiting."""
 FAULT: Final = "gateway.fault"
 """Key of an ASGI `http.disconnect`: the status with which a request is refused whose body is malformed."""
 

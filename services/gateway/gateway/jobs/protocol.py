@@ -6,6 +6,7 @@ has one instant at which it is looked at, and one sweep of the server looks at a
 """
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
@@ -35,7 +36,7 @@ class Protocol(HttpToolsProtocol):
     """One connection."""
 
     server_state: State
-    cycle: Exchange
+    cycle: Exchange  # type: ignore[assignment]  # our own in the place of uvicorn's
 
     def __init__(self, config: "Config", server_state: State, app_state: dict[str, Any], **more: Any) -> None:
         super().__init__(config, server_state, app_state, **more)
@@ -56,6 +57,8 @@ class Protocol(HttpToolsProtocol):
         self._quiet = 0
         self._full_since = NEVER
         self._framing: list[tuple[bytes, bytes]] = []
+        self.waiting: deque[Exchange] = deque()
+        """Pipelined requests that wait for their turn, the last that came first."""
         self._working: Exchange | None = None
 
     # --- The connection -----------------------------------------------------------------------------------------
@@ -73,12 +76,16 @@ class Protocol(HttpToolsProtocol):
             self.until = self.loop.time() + edge.LINGER
 
     def connection_lost(self, exc: Exception | None) -> None:
-        working = self._working
-        if working is not None and not working.response_complete:
-            working.disconnected = True
-            working.message_event.set()
-        self.pipeline.clear()
-        super().connection_lost(exc)
+        self.connections.discard(self)
+        for exchange in (self._working, self.cycle):
+            if exchange is not None and not exchange.response_complete:
+                exchange.disconnected = True
+                exchange.tell()
+        self.waiting.clear()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # type: ignore[assignment]  # as in uvicorn: it and this object know each other
         self._deaf = True
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says None, asyncio says bool | None
@@ -218,7 +225,7 @@ class Protocol(HttpToolsProtocol):
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
+        cycle.tell()
 
     def on_message_complete(self) -> None:
         if not self._replaying and not self.parser.should_upgrade():
@@ -227,7 +234,7 @@ class Protocol(HttpToolsProtocol):
     def _whole(self) -> None:
         self._quiet = 0
         self.cycle.more_body = False
-        self.cycle.message_event.set()
+        self.cycle.tell()
 
     def _stop(self, status: int) -> None:
         self._refusal = status
@@ -237,7 +244,7 @@ class Protocol(HttpToolsProtocol):
 
     def _accept(self, method: str, version: str, *, continuing: bool) -> None:
         """Give a request whose head is whole to the application, in its turn."""
-        if len(self.pipeline) >= edge.MAX_PIPELINED:
+        if len(self.waiting) >= edge.MAX_PIPELINED:
             self._deaf = True
             self._last().keep_alive = False
             raise _Stop
@@ -263,29 +270,16 @@ class Protocol(HttpToolsProtocol):
 
     def _begin(self, scope: dict[str, Any], *, keep_alive: bool) -> None:
         self.scope = cast("HTTPScope", scope)
-        cycle = Exchange(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=keep_alive,
-            on_response=_nothing,
-        )
-        cycle.protocol = self
+        cycle = Exchange(self, scope, keep_alive=keep_alive)
         busy = self._busy
         self.cycle = cycle
         self.until = NEVER
         if busy:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self.waiting.appendleft(cycle)
         else:
             self._working = cycle
-            self._start_asgi_task(cycle, self.app)
+            cycle.start(self.app)
 
     def _malformed(self, status: int) -> None:
         """Refuse what came and hear no more: after it nobody could say where the next request begins."""
@@ -295,7 +289,7 @@ class Protocol(HttpToolsProtocol):
             # The application is at this request and may be waiting for its body.
             cycle.fault = status
             cycle.keep_alive = False
-            cycle.message_event.set()
+            cycle.tell()
             return
         self._in_head = False
         scope: dict[str, Any] = {
@@ -317,13 +311,13 @@ class Protocol(HttpToolsProtocol):
         return self._working is not None and not self._working.response_complete
 
     def _last(self) -> Exchange:
-        return cast("Exchange", self.pipeline[0][0]) if self.pipeline else cast("Exchange", self._working)
+        return self.waiting[0] if self.waiting else cast("Exchange", self._working)
 
     # --- Answers ------------------------------------------------------------------------------------------------
 
     def write(self, cycle: Exchange, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Send the answer of the request in work, then go on with the next one or end."""
-        if cycle.more_body or (self.server_state.draining and not self.pipeline):
+        if cycle.more_body or (self.server_state.draining and not self.waiting):
             # Of a request that was not read to its end nobody knows where the next one begins.
             cycle.keep_alive = False
         sent = [*self.server_state.default_headers, *headers]
@@ -334,7 +328,7 @@ class Protocol(HttpToolsProtocol):
             raise RuntimeError("a header holds an end of line")
         self.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
         cycle.response_complete = True
-        cycle.message_event.set()
+        cycle.tell()
         self._answered(cycle)
 
     def _answered(self, cycle: Exchange) -> None:
@@ -343,17 +337,16 @@ class Protocol(HttpToolsProtocol):
             return
         if not cycle.keep_alive:
             self._finish()
-        elif self.pipeline:
-            following, app = self.pipeline.pop()
-            self._working = cast("Exchange", following)
-            self._start_asgi_task(following, app)
+        elif self.waiting:
+            self._working = following = self.waiting.pop()
+            following.start(self.app)
         else:
             self.flow.resume_reading()
             self.until = self.loop.time() + (edge.HEAD_WITHIN if self._in_head else edge.IDLE_WITHIN)
 
     def _finish(self) -> None:
         """End the connection so that the last answer arrives."""
-        self.pipeline.clear()
+        self.waiting.clear()
         self._deaf = self._lingering = True
         if self._ended:
             self.transport.close()
@@ -393,7 +386,3 @@ class Protocol(HttpToolsProtocol):
         """The server takes no new connections: this one ends after its next answer, or when it stays idle."""
         if not self._busy and not self._in_head:
             self.until = min(self.until, self.loop.time() + edge.LINGER)
-
-
-def _nothing() -> None:
-    return

@@ -5,7 +5,6 @@ many callers cost the database hardly more than one. Everything else is a query 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -19,9 +18,9 @@ from exchange.reading import After, Column, Order, Shape
 from gateway.domain.access import Bindable
 from gateway.domain.cursors import Place
 from gateway.errors import Trouble, Unavailable
+from gateway.store.connections import Connections
 
 QUERY_WITHIN: Final = 5.0
-ACQUIRE_WITHIN: Final = 2.0
 MAX_TOGETHER: Final = 64
 """Calls that one query answers at most."""
 MAX_LANES: Final = 1000
@@ -49,21 +48,15 @@ class Reader:
 
     def __init__(self, url: str, connections: int) -> None:
         self._url = url
-        self._connections = connections
-        self._pool: asyncpg.Pool | None = None
+        self._held = Connections(connections, self._connect)
         self._lanes: dict[str, _Lane] = {}
 
-    async def start(self) -> None:
-        self._pool = await asyncpg.create_pool(
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(
             self._url,
-            min_size=0,
-            max_size=self._connections,
             timeout=db.CONNECT_TIMEOUT,
             command_timeout=QUERY_WITHIN,
             statement_cache_size=_MAX_STATEMENTS,
-            max_inactive_connection_lifetime=300,
-            init=calendar.whole,
-            reset=_as_it_is,
             server_settings={
                 **db.SERVER_SETTINGS,
                 "application_name": "gateway reader",
@@ -74,11 +67,11 @@ class Reader:
                 "enable_mergejoin": "off",
             },
         )
+        await calendar.whole(connection)
+        return connection
 
     async def stop(self) -> None:
-        if self._pool is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._pool.close(), 5)
+        await self._held.close()
 
     async def ping(self) -> None:
         await self.query("select 1")
@@ -91,8 +84,7 @@ class Reader:
     @property
     def busy(self) -> int:
         """Connections in use."""
-        pool = self._pool
-        return pool.get_size() - pool.get_idle_size() if pool is not None else 0
+        return self._held.busy
 
     async def query(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
         """The rows of a statement.
@@ -100,9 +92,8 @@ class Reader:
         Raises:
             Unavailable: the store is away or too slow.
         """
-        assert self._pool is not None
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+            async with self._held.use() as connection:
                 found: Sequence[asyncpg.Record] = await connection.fetch(sql, *values)
         except _TROUBLE as error:
             _log.warning("gateway.store_failed", error=type(error).__name__)
@@ -155,10 +146,6 @@ class Reader:
     def _forget_idle(self) -> None:
         if len(self._lanes) >= MAX_LANES:
             self._lanes = {name: lane for name, lane in self._lanes.items() if lane.busy}
-
-
-async def _as_it_is(_connection: asyncpg.Connection) -> None:
-    """Nothing that is done here leaves anything in a session; asking the server to clean it costs a round trip."""
 
 
 _Picker = Callable[[asyncpg.Record], tuple[str, ...]]
