@@ -56,10 +56,12 @@ class World:
     """By unit and service."""
     grants: dict[tuple[str, str], UUID] = field(default_factory=dict)
     versions: "Counter[str]" = field(default_factory=Counter)
+    told_before: int = 0
+    """Versions that the same names may have had in an earlier world whose topics this one's readers read too."""
 
     def next(self, aggregate: str) -> int:
         self.versions[aggregate] += 1
-        return self.versions[aggregate]
+        return self.told_before + self.versions[aggregate]
 
     def hashed(self, *keys: str) -> tuple[KeyHash, ...]:
         return tuple(
