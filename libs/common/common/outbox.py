@@ -19,7 +19,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from common import clock, db, delivery, log, trace
+from common import clock, db, delivery, ending, log, trace
 from common.events import Event, base
 from common.ids import uuid7
 
@@ -31,7 +31,6 @@ _POLL_BUSY, _POLL_REST = 0.05, 0.5
 _RETRY_LOCK: Final = 0.5
 _RETRY_LAST: Final = 5.0
 _SEND_TIMEOUT: Final = 30.0
-_STOP_TIMEOUT: Final = 10.0
 _PATIENCE: Final = 1.0
 """How long a batch is waited for; a key that takes longer goes on by itself, and the others are not held up."""
 _CLEAN_EVERY: Final = 600.0
@@ -200,9 +199,7 @@ class Relay:
                 for flying in self._flying.values():
                     flying.cancel()
                 self._flying.clear()
-                # A producer with every broker away may never come back from stop (PIT-A7).
-                with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                    await asyncio.wait_for(producer.stop(), _STOP_TIMEOUT)
+                await ending.end(producer)
         finally:
             connection.terminate()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from common import bus, log
+from common import bus, ending, log
 from common.events import StateEvent, base
 
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ class StateReader:
                 await self._see_whether_caught_up(consumer)
         finally:
             self._consumer_now, self._taking = None, False
-            with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                await asyncio.wait_for(consumer.stop(), 10)
+            await ending.end(consumer)
 
     async def _see_whether_caught_up(self, consumer: AIOKafkaConsumer) -> None:
         if self.progress.caught_up.is_set():

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from audit import service, store
 from audit.domain import Group
-from common import bus, log
+from common import bus, ending, log
 from common.db import Db
 from common.errors import Refusal, Undecodable, Unwell
 from common.events import AccessLogged, Meta, base
@@ -34,7 +34,6 @@ PACE: Final = 0.1
 """Seconds from one transaction to the next at least: the groups of a tenth of a second cost hardly more than one."""
 _FETCH_WAIT_MS: Final = 1500
 _START_TIMEOUT: Final = 20.0
-_STOP_TIMEOUT: Final = 10.0
 _UNKNOWN_TRIES: Final = 5
 _PAUSE_FIRST, _PAUSE_LAST = 0.2, 15.0
 _log = log.get(__name__)
@@ -130,10 +129,11 @@ class CallReader:
 
     async def _stop(self, consumer: AIOKafkaConsumer) -> None:
         producer, self._producer = self._producer, None
-        for ending in (consumer, producer):
-            if ending is not None:
-                with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                    await asyncio.wait_for(ending.stop(), _STOP_TIMEOUT)
+        try:
+            await ending.end(consumer)
+        finally:
+            if producer is not None:
+                await ending.end(producer)
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Keep what these records hold, each in effect once, and dead-letter what is refused.
