@@ -3,7 +3,7 @@
 import os
 import socket
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.auth import LEASE
@@ -35,6 +35,10 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    answer_key: SecretStr = Field(min_length=40)
+    """Ed25519 private key of the answers' signatures, as a JWK (JSON); registry tells callers its public half."""
+    ingress: list[IPvAnyNetwork] = Field(default_factory=list)
+    """JSON: networks of the proxies that end TLS; what they say of the caller is believed, and of nobody else."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)
@@ -87,5 +91,6 @@ def example() -> GatewaySettings:
         peppers={"example": SecretStr("-" * 32)},
         evidence_pepper_id="example",
         evidence_pepper=SecretStr("-" * 32),
+        answer_key=SecretStr("-" * 40),
         worker="example",
     )

@@ -20,6 +20,8 @@ class RegistrySettings(ServiceSettings):
     """The secret of the keyed hashes of unit keys; the gateway holds the same."""
     clients: Json[dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]]
     """JSON: the services that may have tokens of their own, each with the SHA-256 of its secret in hexadecimal."""
+    answer_keys: list[dict[str, str]] = Field(default_factory=list)
+    """JSON: the public keys (JWK) by which callers check the gateway's answers, the newest first; told to everybody."""
 
 
 class RegistryMigration(MigrationSettings):
