@@ -39,7 +39,7 @@ def member(label: str, found: object) -> Member | None:
     if len(names) != len(items) or len(set(names)) != len(names):
         return None
     try:
-        text = http_sf.ser((items, parameters)).encode("ascii")
+        text = http_sf.ser([(items, parameters)]).encode("ascii")
     except Exception:  # noqa: BLE001  as above
         return None
     return Member(label, names, parameters, text)

@@ -132,12 +132,13 @@ def _read(headers: Headers) -> tuple[Member, bytes]:
 def _parameters(member: Member) -> Signature:
     told = member.parameters
     key, nonce, created, expires = (told.get(name) for name in ("keyid", "nonce", "created", "expires"))
+    algorithm = told.get("alg", ALGORITHM)
     # `type`: a boolean would pass for a number, and a token is no text.
     if not (type(key) is str and type(nonce) is str and type(created) is int):
         raise Unproven(Fault.UNREADABLE)
     if expires is not None and type(expires) is not int:
         raise Unproven(Fault.UNREADABLE)
-    if not 0 < len(nonce) <= MAX_NONCE or told.get("alg", ALGORITHM) != ALGORITHM:
+    if not 0 < len(nonce) <= MAX_NONCE or type(algorithm) is not str or algorithm != ALGORITHM:
         raise Unproven(Fault.UNREADABLE)
     return Signature(key, nonce, created, expires)
 
