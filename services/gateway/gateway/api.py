@@ -66,7 +66,7 @@ class Calls:
         peer = scope.get("client")
         call = service.new_call(gateway, method=method, address=peer[0] if peer else "", trace_id=_trace_id(headers))
         if self._ingress is not None and self._ingress.stands_at(call.address):
-            call.from_ingress, call.address = True, self._ingress.caller(call.address, headers)
+            call.from_ingress, call.address = True, self._ingress.take(call.address, headers)
         began = monotonic()
         if edge.REFUSED in scope:
             reply = self._refused(call, scope[edge.REFUSED], scope)

@@ -127,7 +127,7 @@ class Worker:
             counted,
             timed=timed,
             at_most=self._settings.max_calls,
-            ingress=Ingress(self._settings.ingress),
+            ingress=Ingress(self._settings.ingress, certificates=self._settings.ingress_certificates),
             signer=self._signer,
         )
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)

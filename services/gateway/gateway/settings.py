@@ -39,6 +39,8 @@ class GatewaySettings(ServiceSettings):
     """Ed25519 private key of the answers' signatures, as a JWK (JSON); registry tells callers its public half."""
     ingress: list[IPvAnyNetwork] = Field(default_factory=list)
     """JSON: networks of the proxies that end TLS; what they say of the caller is believed, and of nobody else."""
+    ingress_certificates: bool = False
+    """Whether the ingress verifies client certificates, and overwrites what callers write of theirs."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)

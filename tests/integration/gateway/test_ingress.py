@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import ssl
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -59,7 +60,7 @@ async def door(demanding, store, outbox):
         store_url=store.database.url(READER),
         outbox_url=outbox.app_url,
         admin_url=outbox.admin_url(),
-        ingress=Ingress([ipaddress.ip_network("127.0.0.1/32")]),
+        ingress=Ingress([ipaddress.ip_network("127.0.0.1/32")], certificates=True),
         signer=Signer(ANSWERS.private),
     ) as made:
         yield made
@@ -120,6 +121,33 @@ async def test_a_fingerprint_binds_one_certificate_alone(door, address, folder):
     assert [await code(door, address, folder, one) for one in ("edu", "renewed", None)] == ["1", "203", "203"]
 
 
+async def test_a_fingerprint_of_a_certificate_that_was_not_the_one_verified_binds_nothing(door, folder, authority):
+    """An ingress that is not told to pass certificates lets through what a caller writes: another's, known to all."""
+    door.world.certificates["edu"] = (bound(folder, "edu", CertificateMark.FINGERPRINT),)
+    door.world.unit("edu")
+    pem = quote((folder / "edu.pem").read_text())
+    verified = {"ssl-client-verify": "SUCCESS", "ssl-client-cert": pem}
+    for file, expected in (("edu", "1"), ("health", "203")):
+        subject = marks(folder / f"{file}.pem")["subject"]
+        answer = await door.ask(
+            "POST",
+            "/streets",
+            address="127.0.0.1",
+            params=door.world.keys("edu", "streets"),
+            headers={**verified, "ssl-client-subject-dn": subject},
+        )
+        assert answer.code == expected
+    for text in ("x", "%ZZ", "-----BEGIN CERTIFICATE-----", "A" * 13000):
+        answer = await door.ask(
+            "POST",
+            "/streets",
+            address="127.0.0.1",
+            params=door.world.keys("edu", "streets"),
+            headers={**verified, "ssl-client-cert": text},
+        )
+        assert answer.code == "203"
+
+
 async def test_a_name_in_chinese_is_the_same_to_the_command_line_and_the_ingress(door, address, folder):
     door.world.certificates["edu"] = (bound(folder, "named"),)
     door.world.unit("edu")
@@ -132,7 +160,8 @@ async def test_forged_headers_sent_straight_to_a_gateway_that_knows_no_ingress_a
     """IN-G24: without a setting nobody's word counts."""
     told = {"world": demanding, "store_url": store.database.url(READER), "outbox_url": outbox.app_url}
     forged = {**FORGED, "ssl-client-subject-dn": marks(folder / "edu.pem")["subject"]}
-    for ingress in (None, Ingress([]), Ingress([ipaddress.ip_network("192.0.2.0/24")])):
+    elsewhere = ipaddress.ip_network("192.0.2.0/24")
+    for ingress in (None, Ingress([], certificates=True), Ingress([elsewhere], certificates=True)):
         async with (
             opened(**told, admin_url=outbox.admin_url(), ingress=ingress) as door,
             edge_server.beside(door.app) as edge,

@@ -59,8 +59,7 @@ async def replica(world, store, outbox, **more):
         store_url=store.database.url(READER),
         outbox_url=outbox.app_url,
         admin_url=outbox.admin_url(),
-        ingress=Ingress([ipaddress.ip_network(f"{THERE}/32")]),
-        **more,
+        **{"ingress": Ingress([ipaddress.ip_network(f"{THERE}/32")], certificates=True), **more},
     ) as made:
         yield made
 
@@ -386,6 +385,15 @@ class TestCertificates:
         answer = await sent(door, SHOWN | {"x-forwarded-for": THERE}, address="203.0.113.9")
         assert answer.code == "203"
         assert (await door.record_of(answer)).source_address == "203.0.113.9"
+
+    async def test_an_ingress_that_verifies_none_lets_forged_ones_through_and_is_not_believed(
+        self, demanding, store, outbox
+    ):
+        known = Ingress([ipaddress.ip_network(f"{THERE}/32")])
+        async with replica(demanding, store, outbox, ingress=known) as door:
+            answer = await sent(door, SHOWN, address=THERE)
+            assert answer.code == "203"
+            assert (await door.record_of(answer)).source_address == "198.51.100.9", "of the address it is believed"
 
     async def test_a_certificate_that_is_released_or_another_units_is_203(self, door):
         world = door.world

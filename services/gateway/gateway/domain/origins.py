@@ -21,10 +21,11 @@ _MAX_KNOWN: Final = 1024
 
 
 class Ingress:
-    """The networks of the proxies that end TLS before us."""
+    """The networks of the proxies that end TLS before us; with `certificates` they verify client certificates too."""
 
-    def __init__(self, networks: Iterable[Network]) -> None:
+    def __init__(self, networks: Iterable[Network], *, certificates: bool = False) -> None:
         self._networks = tuple(networks)
+        self._certificates = certificates
         self._known: dict[str, bool] = {}
 
     def __bool__(self) -> bool:
@@ -41,8 +42,13 @@ class Ingress:
             self._known[peer] = known
         return known
 
-    def caller(self, peer: str, headers: Headers) -> str:
-        """The address of whom the ingress serves; the ingress's own where it does not say one."""
+    def take(self, peer: str, headers: Headers) -> str:
+        """The address of whom the ingress serves; the ingress's own where it does not say one.
+
+        An ingress that verifies no certificates lets through what callers write of theirs: that is taken out.
+        """
+        if not self._certificates:
+            headers.pop(VERIFY, None)
         found = _address(headers.get(ADDRESS, b"").decode("latin-1"))
         return peer if found is None else str(found)
 

@@ -66,16 +66,28 @@ def _shown(headers: Headers, bound: tuple[BoundCertificate, ...]) -> str | None:
         return None
     marks = {CertificateMark.SUBJECT: headers.get(SUBJECT, b"").decode("latin-1")}
     if any(one.mark is CertificateMark.FINGERPRINT for one in bound):
-        marks[CertificateMark.FINGERPRINT] = _fingerprint(headers.get(CERTIFICATE, b""))
+        marks[CertificateMark.FINGERPRINT] = _fingerprint(headers.get(CERTIFICATE, b""), marks[CertificateMark.SUBJECT])
     return next((one.id for one in bound if marks[one.mark] == one.value), None)
 
 
-def _fingerprint(passed: bytes) -> str:
-    """The SHA-256 of a certificate that the ingress passes as percent-encoded PEM; empty if it is none."""
+def _fingerprint(passed: bytes, subject: str) -> str:
+    """The SHA-256 of a certificate that the ingress passes as percent-encoded PEM; empty if it is none.
+
+    Certificates are no secrets. An ingress that verifies them and is not told to pass them lets through what callers
+    write here; so it counts only if it is of the very subject that was verified.
+    """
     if not passed or len(passed) > _MAX_CERTIFICATE:
         return ""
     try:
         certificate = x509.load_pem_x509_certificate(unquote_to_bytes(passed))
     except ValueError:
         return ""
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return (
+        hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest() if _subject(certificate) == subject else ""
+    )
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    """As nginx writes it: RFC 4514, with what is no ASCII as bytes in hexadecimal."""
+    written = certificate.subject.rfc4514_string()
+    return "".join(c if c.isascii() else "".join(f"\\{byte:02X}" for byte in c.encode()) for c in written)
