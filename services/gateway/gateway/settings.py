@@ -1,13 +1,22 @@
 """What the gateway is told."""
 
+import json
 import os
 import socket
+from typing import Annotated
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.auth import LEASE
 from common.settings import MigrationSettings, ServiceSettings, Settings
+from gateway.domain.signing import Signer
+
+
+def _signs(key: SecretStr) -> SecretStr:
+    """Whether answers can be signed with it; found out at the start and not by the first caller who asks."""
+    Signer.of(key.get_secret_value())
+    return key
 
 
 def _worker() -> str:
@@ -35,7 +44,7 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
-    answer_key: SecretStr = Field(min_length=40)
+    answer_key: Annotated[SecretStr, AfterValidator(_signs)]
     """Ed25519 private key of the answers' signatures, as a JWK (JSON); registry tells callers its public half."""
     ingress: list[IPvAnyNetwork] = Field(default_factory=list)
     """JSON: networks of the proxies that end TLS; what they say of the caller is believed, and of nobody else."""
@@ -93,6 +102,6 @@ def example() -> GatewaySettings:
         peppers={"example": SecretStr("-" * 32)},
         evidence_pepper_id="example",
         evidence_pepper=SecretStr("-" * 32),
-        answer_key=SecretStr("-" * 40),
+        answer_key=SecretStr(json.dumps({"kty": "OKP", "crv": "Ed25519", "d": "A" * 43})),
         worker="example",
     )

@@ -313,7 +313,9 @@ class TestOrder:
     )
     async def test_a_wrong_signature_and_another_fault(self, door, change, more, code):
         change(door.world)
-        assert (await sent(door, {}, target(door.world, **more))).code == code
+        answer = await sent(door, {}, target(door.world, **more))
+        assert answer.code == code
+        assert (await door.record_of(answer)).code == code
 
     @pytest.mark.parametrize(
         ("terms", "more", "code"),

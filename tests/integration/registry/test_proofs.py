@@ -128,3 +128,16 @@ async def test_everybody_may_see_by_which_keys_answers_are_checked(registry):
     answer = await registry.http.get("/.well-known/answer-keys.json")
     assert answer.status_code == 200
     assert all(set(key) >= {"kty", "crv", "x", "kid"} and "d" not in key for key in answer.json()["keys"])
+
+
+def test_a_private_key_among_those_that_are_told_to_everybody_is_refused():
+    """The text of the refusal does not repeat it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from registry.settings import AnswerKey
+
+    told = {"kty": "OKP", "crv": "Ed25519", "x": new_public_key(), "kid": "k"}
+    assert TypeAdapter(AnswerKey).validate_python(told)
+    with pytest.raises(ValidationError) as found:
+        TypeAdapter(AnswerKey).validate_python({**told, "d": "very-secret"})
+    assert "very-secret" not in str(found.value)

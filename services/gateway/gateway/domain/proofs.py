@@ -57,7 +57,8 @@ class Proof:
             "certificate": self.certificate,
             "unproven": self.fault,
         }
-        return record[:-1] + b"," + orjson.dumps({name: value for name, value in told.items() if value})[1:]
+        # All three, also where the call was refused before anybody looked: the record stays one JSON object.
+        return record[:-1] + b"," + orjson.dumps(told)[1:]
 
 
 def _shown(headers: Headers, bound: tuple[BoundCertificate, ...]) -> str | None:
