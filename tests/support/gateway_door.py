@@ -19,9 +19,12 @@ from gateway import api
 from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
 from gateway.domain.freshness import Freshness, Road
+from gateway.domain.origins import Ingress
+from gateway.domain.signing import Signer
 from gateway.service import Gateway, Reply
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
+from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader
 from gateway.store.recording import Recorder
 from tests.support.gateway_world import EVIDENCE, World
@@ -125,11 +128,13 @@ async def opened(
     connections: int = 4,
     admin_url: str | None = None,
     fresh: Freshness | None = None,
+    ingress: Ingress | None = None,
+    signer: Signer | None = None,
 ) -> AsyncIterator[Door]:
     """A worker with a memory that is caught up."""
     reader = Reader(store_url, connections)
     recorder = Recorder(outbox_url, f"w-{uuid4().hex[:12]}")
-    meter, claims = Meter(outbox_url, recorder.worker), Claims(outbox_url)
+    meter, claims, nonces = Meter(outbox_url, recorder.worker), Claims(outbox_url), Nonces(outbox_url)
     gateway = Gateway(
         memory=world.memory,
         reader=reader,
@@ -142,6 +147,7 @@ async def opened(
         clock=given_clock,
         fresh=fresh or always_fresh(),
         flood=Flood(),
+        nonces=nonces,
     )
     counted: list[tuple[int, str]] = []
 
@@ -151,8 +157,11 @@ async def opened(
     recorder.start()
     meter.start()
     try:
-        yield Door(gateway, world, api.calls(gateway, count), admin_url or outbox_url, counted)
+        yield Door(
+            gateway, world, api.calls(gateway, count, ingress=ingress, signer=signer), admin_url or outbox_url, counted
+        )
     finally:
+        await nonces.stop()
         await claims.stop()
         await meter.stop()
         await recorder.stop()

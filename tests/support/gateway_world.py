@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from common.clock import from_millis
 from common.events import (
     Basis,
+    BoundCertificate,
     CodeName,
     CodeSetChanged,
     ExchangeState,
@@ -27,6 +28,7 @@ from common.events import (
     ResourceState,
     ServiceChanged,
     ServiceState,
+    SigningKey,
     SourceKind,
     UnitChanged,
     UnitState,
@@ -55,6 +57,9 @@ class World:
     method_keys: dict[tuple[str, str], str] = field(default_factory=dict)
     """By unit and service."""
     grants: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    signing: dict[str, tuple[SigningKey, ...]] = field(default_factory=dict)
+    certificates: dict[str, tuple[BoundCertificate, ...]] = field(default_factory=dict)
+    """What proves a unit's calls, told with each of its tellings."""
     versions: "Counter[str]" = field(default_factory=Counter)
     told_before: int = 0
     """Versions that the same names may have had in an earlier world whose topics this one's readers read too."""
@@ -93,6 +98,8 @@ class World:
             changed_at=EPOCH,
             changed_by="admin",
             reason=None,
+            signing_keys=self.signing.get(code, ()),
+            certificates=self.certificates.get(code, ()),
         )
         self.memory.apply(told)
         return self.unit_keys.get(code, "")

@@ -16,14 +16,14 @@ from demo import accounts, playing
 from demo.accounts import Demonstration
 from demo.story import Story
 from demo.system import System
-from shuqiao import Gateway
+from shuqiao import Gateway, Session, SigningKey
 from shuqiao import profile as profiles
 from tests.support.java_compiler import compiled
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "calling.md").read_text(encoding="utf-8")
-CHECK = "assistance-check"
+CHECK, SIGNED = "assistance-check", "assistance-signed"
 MARK = "=== example ==="
 
 
@@ -46,7 +46,9 @@ def examples() -> list[Example]:
     ]
 
 
-SHELL = [one for one in examples() if one.language == "sh" and not one.text.startswith("java ")]
+COMMANDS = [one for one in examples() if one.language == "sh" and not one.text.startswith("java ")]
+KEY_MAKING = [one for one in COMMANDS if "key make" in one.text]
+SHELL = [one for one in COMMANDS if one not in KEY_MAKING]
 PYTHON = [one for one in examples() if one.language == "python"]
 JAVA = [one for one in examples() if one.text.startswith("java ")]
 
@@ -70,8 +72,12 @@ def desk(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     story = Story(system.profile, system.held, "")
     done = playing.play(story.steps(), Console(quiet=True))
     assert [(step.name, step.evidence) for step in done if not step.ok] == []
-    check_key = verification(story)
-    held = Demonstration(keys={"unitKey": story.unit_key, "methodKey": story.method_keys["streets"]})
+    check_key = verification(story, CHECK, {})
+    signed_key = verification(story, SIGNED, {"demand_signature": True})
+    passwords = {"jyj.admin": system.held.passwords["jyj.admin"]}
+    held = Demonstration(
+        passwords=passwords, keys={"unitKey": story.unit_key, "methodKey": story.method_keys["streets"]}
+    )
     folder = tmp_path_factory.mktemp("desk")
     (folder / ".run").mkdir()
     profiles.save(system.profile, folder / ".run" / "profile.json")
@@ -85,37 +91,44 @@ def desk(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         "SHUQIAO_UNIT_KEY": story.unit_key,
         "SHUQIAO_METHOD_KEY": story.method_keys["streets"],
         "SHUQIAO_CHECK_KEY": check_key,
+        "SHUQIAO_SIGNED_KEY": signed_key,
     }
-    yield Desk(folder, env)
+    made = Desk(folder, env)
+    for one in KEY_MAKING:
+        done = made.run("bash", "-eu", "-o", "pipefail", "-c", one.text)
+        assert done.returncode == 0, done.stderr
+    yield made
     story.close()
 
 
-def verification(story: Story) -> str:
+def verification(story: Story, code: str, terms: dict[str, bool]) -> str:
     """A service that verifies name and amount by the identity number, granted to 区教育局; the grant's key."""
     cast = story._cast
     content = {"name": "救助对象核验", "mode": "verify", "identity": ["ZJHM"], "claims": ["XM", "amount"]}
-    body = {"code": CHECK, "entry": story.entry_of("assistance"), "content": content}
+    body = {"code": code, "entry": story.entry_of("assistance"), "content": content}
     cast.as_("mzj.bianzhi").post("catalog", "/services", body)
-    cast.as_("mzj.fabu").put("catalog", f"/services/{CHECK}/state", {"state": "active"})
-    asked = story._apply("jyj.shenqing", "assistance", CHECK, ["XM", "amount"], "核验资助申请")
+    cast.as_("mzj.fabu").put("catalog", f"/services/{code}/state", {"state": "active"})
+    asked = story._apply("jyj.shenqing", "assistance", code, ["XM", "amount"], "核验资助申请")
     number = asked["number"]
     cast.as_("mzj.shenhe").post("sharing", f"/applications/{number}/opinions", {"agree": True})
-    decision = {"approve": True, "terms": {}}
+    decision = {"approve": True, "terms": terms}
     cast.as_("dsjzx.shenhe").post("sharing", f"/applications/{number}/decision", decision)
     applicant = cast.as_("jyj.shenqing")
-    grant = next(g for g in applicant.get("sharing", "/grants", limit=1000) if g["service"] == CHECK)
+    grant = next(g for g in applicant.get("sharing", "/grants", limit=1000) if g["service"] == code)
     key: str = applicant.post("sharing", f"/grants/{grant['id']}/keys")["methodKey"]
 
     def in_force() -> bool:
         with Gateway(story._profile.gateway, story.unit_key) as gateway:
-            return gateway.call(CHECK, key, {"ZJHM": "990105190002020010", "XM": "示例乙"}).ok
+            found = gateway.call(code, key, {"ZJHM": "990105190002020010", "XM": "示例乙"})
+            # A demand that this caller does not meet is in force as well.
+            return found.code == ("203" if terms else "1")
 
     until(in_force, within=20)
     return key
 
 
 def test_the_page_has_examples_of_each_kind():
-    assert (len(SHELL) >= 6, len(PYTHON) >= 4, len(JAVA)) == (True, True, 1)
+    assert (len(SHELL) >= 6, len(PYTHON) >= 4, len(JAVA), len(KEY_MAKING)) == (True, True, 1, 1)
 
 
 def test_the_commands_print_what_the_page_says(desk: Desk):
@@ -152,3 +165,19 @@ def test_the_program_in_java_prints_what_the_page_says(desk: Desk, tmp_path: Pat
     done = compiled(ROOT / source, tmp_path).run(*arguments, env=desk.env)
     assert (done.returncode, done.stdout) == (0, one.output), done.stderr
     assert done.stderr.startswith("trace_id ")
+
+
+def test_what_the_register_takes_back_is_no_proof_any_more(desk: Desk, system: System):
+    """REQ-G3, through register, broker and gateway: a signed call is answered until its key is withdrawn."""
+    key = SigningKey.load(desk.folder / "jyj.pem")
+    person = {"ZJHM": "990105190002020010", "XM": "示例乙"}
+    passwords = system.held.passwords
+
+    def code(sign_with: SigningKey | None) -> str:
+        with Gateway(system.profile.gateway, desk.env["SHUQIAO_UNIT_KEY"], sign_with=sign_with) as gateway:
+            return gateway.call(SIGNED, desk.env["SHUQIAO_SIGNED_KEY"], person).code
+
+    assert (code(key), code(None), code(SigningKey.generate())) == ("1", "203", "203")
+    with Session(system.profile, "jyj.admin", passwords["jyj.admin"]) as admin:
+        admin.delete("registry", f"/units/jyj/signing-keys/{key.id}")
+    until(lambda: code(key) == "203", within=5)

@@ -12,13 +12,16 @@ from shuqiao.errors import Away, BadArgument, BadProfile, Falsified, Refused, Sh
 from shuqiao.gateway import Gateway, Notes, Structure
 from shuqiao.patience import Patience
 from shuqiao.profile import Profile
+from shuqiao.proofs import AnswerKeys, ClientCertificate, SigningKey
 from shuqiao.session import Session
 
 __all__ = [
     "Answer",
+    "AnswerKeys",
     "Away",
     "BadArgument",
     "BadProfile",
+    "ClientCertificate",
     "Falsified",
     "Gateway",
     "Notes",
@@ -27,5 +30,6 @@ __all__ = [
     "Refused",
     "Session",
     "ShuqiaoError",
+    "SigningKey",
     "Structure",
 ]

@@ -9,6 +9,7 @@ import typer
 
 from shuqiao import profile, showing
 from shuqiao.gateway import Gateway, Notes, Structure
+from shuqiao.proofs import AnswerKeys, ClientCertificate, SigningKey
 from shuqiao.showing import Exit
 
 
@@ -36,6 +37,17 @@ def call(
     matter: Annotated[str | None, typer.Option(help="事项或案件编号；记入留痕")] = None,
     using_system: Annotated[str | None, typer.Option(help="使用的系统；记入留痕")] = None,
     traceparent: Annotated[str | None, typer.Option(help="所属的追踪（W3C Trace Context）")] = None,
+    sign_with: Annotated[
+        Path | None, typer.Option(envvar="SHUQIAO_SIGNING_KEY", help="签名私钥（PEM）；每次调用都签名")
+    ] = None,
+    answer_keys: Annotated[
+        Path | None, typer.Option(envvar="SHUQIAO_ANSWER_KEYS", help="核对应答签名的公钥（shuqiao key answers 取得）")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(envvar="SHUQIAO_CERTIFICATE", help="客户端证书（PEM）")] = None,
+    certificate_key: Annotated[
+        Path | None, typer.Option(envvar="SHUQIAO_CERTIFICATE_KEY", help="其私钥（PEM）；省略时在证书文件里")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(envvar="SHUQIAO_CA", help="签发网关证书的 CA（PEM）")] = None,
     as_json: Annotated[
         bool | None, typer.Option("--json/--table", help="输出 JSON 或表格；省略时终端上为表格，否则为 JSON")
     ] = None,
@@ -52,7 +64,14 @@ def call(
         as_json = not sys.stdout.isatty()
     held = profile.load(path)
     unit_key, method_key = _key(unit_key, "unitKey"), _key(method_key, "methodKey")
-    with Gateway(held.gateway, unit_key) as gateway:
+    shown = ClientCertificate(certificate=certificate, key=certificate_key, ca=ca) if certificate or ca else None
+    with Gateway(
+        held.gateway,
+        unit_key,
+        sign_with=SigningKey.load(sign_with) if sign_with else None,
+        answer_keys=AnswerKeys.load(answer_keys) if answer_keys else None,
+        certificate=shown,
+    ) as gateway:
         if everything:
             pages = gateway.pages(
                 service,

@@ -13,6 +13,7 @@ from shuqiao import answer as answers
 from shuqiao.answer import Answer
 from shuqiao.errors import BadArgument, Falsified
 from shuqiao.patience import Patience
+from shuqiao.proofs import AnswerKeys, ClientCertificate, SigningKey
 
 TIMEOUT: Final = 15.0
 MAX_NOTE: Final = 64
@@ -86,19 +87,29 @@ class Gateway:
         *,
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
+        sign_with: SigningKey | None = None,
+        answer_keys: AnswerKeys | None = None,
+        certificate: ClientCertificate | None = None,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         """A caller at this address with this unit key; `transport` is for tests.
 
+        With `sign_with` each call is signed, with `answer_keys` each answer must be, and `certificate` is shown to the
+        ingress.
+
         Raises:
             BadArgument: the key cannot be sent.
+            BadProfile: the certificate cannot be used.
         """
         self._url = url.rstrip("/")
         self._unit_key = _key(unit_key, "unitKey")
         self._timeout = timeout
         self._patience = patience or Patience()
+        self._sign_with = sign_with
+        self._answer_keys = answer_keys
         limits = httpx2.Limits(keepalive_expiry=IDLE)
-        self._http = httpx2.Client(transport=transport, limits=limits, follow_redirects=False)
+        verify = True if certificate is None else certificate.context()
+        self._http = httpx2.Client(transport=transport, limits=limits, follow_redirects=False, verify=verify)
 
     def __enter__(self) -> Self:
         return self
@@ -130,7 +141,7 @@ class Gateway:
             BadArgument: nothing was sent, because it could not have been.
             Away: no answer, or the platform cannot answer now (503); tried again where that is safe (`Patience`).
             Refused: the transport refused the request (`http-429` after too many bad keys).
-            Falsified: the answer does not agree with its digest, or is none of the protocol.
+            Falsified: the answer does not agree with its digest, is none of the protocol, or lacks the signature.
         """
         options = {
             "rsStructure": None if structure is None else Structure(structure).value,
@@ -143,11 +154,19 @@ class Gateway:
         keys = {"X-Unit-Key": self._unit_key, "X-Method-Key": _key(method_key, "methodKey")}
         headers = {**notes.headers(), **keys}
         url = f"{self._url}/{quote(service, safe='')}"
-        return answers.read(
-            self._patience.send(
-                lambda timeout: self._http.post(url, data=sent, headers=headers, timeout=timeout), self._timeout
-            )
-        )
+        answer = self._patience.send(lambda timeout: self._send(url, sent, headers, timeout), self._timeout)
+        if self._answer_keys is not None:
+            self._answer_keys.check(answer)
+        return answers.read(answer)
+
+    def _send(self, url: str, sent: dict[str, str], headers: dict[str, str], timeout: float) -> httpx2.Response:
+        """One try; each is signed anew, for a nonce is good for one."""
+        request = self._http.build_request("POST", url, data=sent, headers=headers, timeout=timeout)
+        if self._answer_keys is not None:
+            self._answer_keys.ask(request)
+        if self._sign_with is not None:
+            self._sign_with.sign(request)
+        return self._http.send(request)
 
     def pages(
         self,

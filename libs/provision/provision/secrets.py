@@ -42,6 +42,8 @@ class Secrets:
     evidence_pepper: str
     clients: dict[str, str]
     """Secrets by which services get tokens of their own, by service."""
+    answer_keys: list[str]
+    """Ed25519 private keys of the gateway's answers, as JWK, the newest first, which signs."""
     administrator: str
     """Password of the first administrator; to be changed by whoever runs the exchange."""
 
@@ -71,6 +73,7 @@ def generate() -> Secrets:
         evidence_pepper_id="e1",
         evidence_pepper=secrets.token_urlsafe(32),
         clients=_clients(),
+        answer_keys=[_answer_key()],
         administrator=f"{secrets.token_urlsafe(12)}-Aa1",
     )
 
@@ -79,10 +82,20 @@ def _clients() -> dict[str, str]:
     return {client: secrets.token_urlsafe(_BYTES) for client in CLIENTS}
 
 
+def _answer_key() -> str:
+    return json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))
+
+
+def _told(answer_keys: list[str]) -> list[dict[str, Any]]:
+    """The public halves, as the register tells them; each is known by its thumbprint."""
+    keys = [OKPKey.import_key(json.loads(key)) for key in answer_keys]
+    return [{**key.as_dict(private=False), "kid": key.thumbprint(), "use": "sig", "alg": "Ed25519"} for key in keys]
+
+
 def load_or_make(path: Path) -> Secrets:
     """The secrets in this file, made now if there is none; what an older version did not make is added to it."""
     held = load(path) if path.exists() else generate()
-    made = replace(held, clients=_clients() | held.clients)
+    made = replace(held, clients=_clients() | held.clients, answer_keys=held.answer_keys or [_answer_key()])
     if made != held or not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, json.dumps(asdict(made), indent=1), 0o600)
@@ -90,8 +103,8 @@ def load_or_make(path: Path) -> Secrets:
 
 
 def load(path: Path) -> Secrets:
-    """The secrets in this file, as they stand; an older version made none for services that are clients."""
-    return Secrets(**{"clients": {}, **json.loads(path.read_text())})
+    """The secrets in this file, as they stand; an older version made not all of them."""
+    return Secrets(**{"clients": {}, "answer_keys": [], **json.loads(path.read_text())})
 
 
 def _write(path: Path, text: str, mode: int) -> None:
@@ -123,6 +136,7 @@ def of_service(service: str, made: Secrets, at: Addresses) -> dict[str, str]:
                 "registry_signing_key": made.signing_key,
                 "registry_pepper": made.pepper,
                 "registry_clients": json.dumps(digests),
+                "registry_answer_keys": json.dumps(_told(made.answer_keys)),
             }
         case "sharing":
             found |= {"sharing_pepper": made.pepper}
@@ -132,6 +146,7 @@ def of_service(service: str, made: Secrets, at: Addresses) -> dict[str, str]:
                 "gateway_peppers": json.dumps({made.pepper_id: made.pepper}),
                 "gateway_evidence_pepper": made.evidence_pepper,
                 "gateway_client_secret": made.clients["gateway"],
+                "gateway_answer_key": made.answer_keys[0],
             }
         case "ingest-files":
             found |= {

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
@@ -15,8 +16,10 @@ from gateway import service
 from gateway.domain import answers, edge
 from gateway.domain.decisions import Format
 from gateway.domain.flood import Kind
+from gateway.domain.origins import Ingress
 from gateway.domain.records import Call
 from gateway.domain.requests import MAX_BODY, Headers, headers_of
+from gateway.domain.signing import ASKED_BY, TRACE, Signer
 from gateway.errors import Code, Transport, Trouble
 from gateway.service import Gateway, Reply
 
@@ -38,12 +41,22 @@ Timed = Callable[[Call, float], None]
 class Calls:
     """The application that answers calls; only so many at once, and none of a source that floods it with bad keys."""
 
-    def __init__(self, gateway: Gateway, counted: Counted, timed: Timed, at_most: int) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        counted: Counted,
+        timed: Timed,
+        at_most: int,
+        ingress: Ingress | None,
+        signer: Signer | None,
+    ) -> None:
         self._gateway = gateway
         self._counted = counted
         self._timed = timed
         self._flood = gateway.flood
         self._at_most = at_most
+        self._ingress = ingress or None
+        self._signer = signer
         self._recording: set[asyncio.Task[Reply]] = set()
         self.working = 0
         """Calls in work."""
@@ -55,6 +68,8 @@ class Calls:
         headers = headers_of(scope["headers"])
         peer = scope.get("client")
         call = service.new_call(gateway, method=method, address=peer[0] if peer else "", trace_id=_trace_id(headers))
+        if self._ingress is not None and self._ingress.stands_at(call.address):
+            call.from_ingress, call.address = True, self._ingress.take(call.address, headers)
         began = monotonic()
         if edge.REFUSED in scope:
             reply = self._refused(call, scope[edge.REFUSED], scope)
@@ -74,6 +89,8 @@ class Calls:
         took = monotonic() - began
         self._counted(reply, call.code, took)
         self._timed(call, took)
+        if ASKED_BY in headers and self._signer is not None:
+            reply = _signed(self._signer, reply, headers[ASKED_BY], call, gateway.clock())
         await _send(send, reply, scope.get(edge.ANSWER))
 
     def _refused(self, call: Call, status: int, scope: Scope) -> Reply:
@@ -122,6 +139,16 @@ def _traced(call: Call, reply: Reply) -> Reply:
     return Reply(reply.status, reply.media, reply.body, (*reply.headers, (b"x-trace-id", call.trace_id.encode())))
 
 
+def _signed(signer: Signer, reply: Reply, field: bytes, call: Call, at: datetime) -> Reply:
+    """The reply with the signature that its caller asks for, refusals as well; without one if it asks for another."""
+    asked = signer.asked(field)
+    if asked is None:
+        return reply
+    told = reply.headers if any(name == TRACE for name, _ in reply.headers) else _traced(call, reply).headers
+    more = signer.headers(asked, reply.status, told, reply.body, at)
+    return Reply(reply.status, reply.media, reply.body, (*told, *more))
+
+
 def _not_timed(_call: Call, _took: float) -> None:
     return
 
@@ -132,9 +159,11 @@ def calls(
     *,
     timed: Timed = _not_timed,
     at_most: int = MAX_WORKING,
+    ingress: Ingress | None = None,
+    signer: Signer | None = None,
 ) -> Calls:
-    """The application that answers at most so many calls at once."""
-    return Calls(gateway, counted, timed, at_most)
+    """The application that answers at most so many calls at once; it believes the ingress and signs with the signer."""
+    return Calls(gateway, counted, timed, at_most, ingress, signer)
 
 
 async def _answer(gateway: Gateway, call: Call, scope: Scope, receive: Receive, headers: Headers) -> Reply:

@@ -22,11 +22,14 @@ from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
 from gateway.domain.freshness import Freshness, Road
 from gateway.domain.memory import STATES, Memory
+from gateway.domain.origins import Ingress
 from gateway.domain.records import Call
+from gateway.domain.signing import Signer
 from gateway.service import Gateway, Reply
 from gateway.settings import GatewaySettings, RelaySettings
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
+from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader
 from gateway.store.recording import Recorder
 
@@ -69,6 +72,8 @@ class Worker:
         self._recorder = Recorder(own, settings.worker)
         self._meter = Meter(own, settings.worker)
         self._claims = Claims(own)
+        self._nonces = Nonces(own)
+        self._signer = Signer.of(settings.answer_key.get_secret_value())
         self._fresh = Freshness(settings.lease, time.monotonic)
         self._http = httpx2.AsyncClient(timeout=jobs.ASK_WITHIN, trust_env=False)
         self._watch = jobs.Watch(self._fresh, self._state, self._sources())
@@ -86,6 +91,7 @@ class Worker:
             clock=clock.now,
             fresh=self._fresh,
             flood=self._flood,
+            nonces=self._nonces,
         )
         self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
         self._measures = jobs.Measures()
@@ -116,7 +122,14 @@ class Worker:
         def counted(reply: Reply, code: str, _took: float) -> None:
             measures.counted(reply.status, code)
 
-        made = api.calls(self._gateway, counted, timed=timed, at_most=self._settings.max_calls)
+        made = api.calls(
+            self._gateway,
+            counted,
+            timed=timed,
+            at_most=self._settings.max_calls,
+            ingress=Ingress(self._settings.ingress, certificates=self._settings.ingress_certificates),
+            signer=self._signer,
+        )
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
         measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
         measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))
@@ -152,6 +165,7 @@ class Worker:
             self._recorder.start()
             stack.push_async_callback(self._recorder.stop)
             stack.push_async_callback(self._claims.stop)
+            stack.push_async_callback(self._nonces.stop)
             self._meter.start()
             stack.push_async_callback(self._meter.stop)
             self._state.start()

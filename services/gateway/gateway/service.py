@@ -15,11 +15,15 @@ from gateway.domain.decisions import Decided, Format, Plan
 from gateway.domain.flood import Flood, Kind
 from gateway.domain.freshness import Freshness
 from gateway.domain.memory import Memory
+from gateway.domain.origins import secure
+from gateway.domain.proofs import Proof
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
+from gateway.domain.signatures import Message
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
+from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader, Rows
 from gateway.store.recording import Recorder
 
@@ -30,6 +34,8 @@ _log = log.get(__name__)
 
 
 Header = tuple[bytes, bytes]
+Came = tuple[bytes, bytes, Headers, bytes]
+"""A request as it came: path, query, headers, body."""
 
 
 class Reply(NamedTuple):
@@ -58,6 +64,7 @@ class Gateway:
     clock: Clock
     fresh: Freshness
     flood: Flood
+    nonces: Nonces
 
 
 async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, headers: Headers, body: bytes) -> Reply:
@@ -70,7 +77,7 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
         gateway.fresh.need()
         given = parameters(query, kind, body, headers)
         output = decisions.wanted_format(given)
-        reply = await _decide_and_read(gateway, call, given, headers)
+        reply = await _decide_and_read(gateway, call, given, (raw_path, query, headers, body))
         gateway.meter.check(call.charge)
         # Again: the process may have stood still while the rows were read.
         gateway.fresh.need()
@@ -90,11 +97,13 @@ async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, he
     return await _recorded(gateway, call, reply, output)
 
 
-async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], headers: Headers) -> Reply:
-    memory = gateway.memory
+async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], came: Came) -> Reply:
+    memory, headers = gateway.memory, came[2]
     seen = memory.changes
-    access = _admit(gateway, call, given)
+    access = _admit(gateway, call, given, came)
     assert call.who.grant is not None
+    if call.proof is not None:
+        await _use_up(gateway, call.proof)
     if call.who.grant.metered:
         call.charge = await gateway.meter.take(call.who.grant)
     plan = call.plan = decisions.plan(given, headers, call.who, access, memory)
@@ -107,7 +116,9 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     while memory.changes != seen:
         # The grant is read again just before the answer: what was taken back meanwhile is not given.
         seen = memory.changes
-        again = decisions.plan(given, headers, call.who, _admit(gateway, call, given), memory)
+        again = decisions.plan(given, headers, call.who, _admit(gateway, call, given, came), memory)
+        if call.proof is not None:
+            await _use_up(gateway, call.proof)
         if not again.same_as(plan):
             plan = call.plan = again
             found = await (_find(gateway, plan) or _page(gateway, plan, behind))
@@ -121,9 +132,29 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     return Reply(200, answers.MEDIA[output.format], body, _headers(gateway, call, given, plan, found))
 
 
-def _admit(gateway: Gateway, call: Call, given: dict[str, str]) -> Access:
+def _admit(gateway: Gateway, call: Call, given: dict[str, str], came: Came) -> Access:
     call.who = decisions.identify(given, call.service_name, gateway.memory, gateway.peppers)
-    return decisions.admit(call.who, gateway.memory, address=call.address, at=call.received_at)
+    grant = call.who.grant
+    if grant is not None and grant.demanding and call.proof is None:
+        path, query, headers, body = came
+        message = Message(call.method, path, query, headers, body, call.from_ingress and secure(headers))
+        call.proof = Proof(message, call.from_ingress)
+    return decisions.admit(call.who, gateway.memory, address=call.address, at=call.received_at, proof=call.proof)
+
+
+async def _use_up(gateway: Gateway, proof: Proof) -> None:
+    """The last of check 6: a signature that is right is of now and comes once. A grant read again costs no second one.
+
+    Raises:
+        Refused: 203. Unavailable: nobody can say.
+    """
+    signature = proof.signature
+    if signature is None or signature == proof.used:
+        return
+    proof.fault = await gateway.nonces.take(signature)
+    if proof.fault is not None:
+        raise Refused(Code.GRANT)
+    proof.used = signature
 
 
 async def _count_claims(gateway: Gateway, call: Call, plan: Plan) -> None:
@@ -195,7 +226,8 @@ async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | N
     if call.code != SUCCESS and not _alone(gateway, call):
         return None
     try:
-        await gateway.recorder.record(records.record(call, digest, gateway.evidence, gateway.clock()))
+        made = records.record(call, digest, gateway.evidence, gateway.clock())
+        await gateway.recorder.record(made if call.proof is None else call.proof.noted(made))
     except Unavailable as trouble:
         return trouble.trouble
     except Exception as error:  # noqa: BLE001  without its record no answer leaves, whatever is broken

@@ -1,13 +1,22 @@
 """What the gateway is told."""
 
+import json
 import os
 import socket
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.auth import LEASE
 from common.settings import MigrationSettings, ServiceSettings, Settings
+from gateway.domain.signing import Signer
+
+
+def _signs(key: SecretStr) -> SecretStr:
+    """Whether answers can be signed with it; found out at the start and not by the first caller who asks."""
+    Signer.of(key.get_secret_value())
+    return key
 
 
 def _worker() -> str:
@@ -35,6 +44,12 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    answer_key: Annotated[SecretStr, AfterValidator(_signs)]
+    """Ed25519 private key of the answers' signatures, as a JWK (JSON); registry tells callers its public half."""
+    ingress: list[IPvAnyNetwork] = Field(default_factory=list)
+    """JSON: networks of the proxies that end TLS; what they say of the caller is believed, and of nobody else."""
+    ingress_certificates: bool = False
+    """Whether the ingress verifies client certificates, and overwrites what callers write of theirs."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)
@@ -87,5 +102,6 @@ def example() -> GatewaySettings:
         peppers={"example": SecretStr("-" * 32)},
         evidence_pepper_id="example",
         evidence_pepper=SecretStr("-" * 32),
+        answer_key=SecretStr(json.dumps({"kty": "OKP", "crv": "Ed25519", "d": "A" * 43})),
         worker="example",
     )

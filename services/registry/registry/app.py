@@ -9,6 +9,7 @@ from common.clock import Clock, now
 from common.keys import Pepper
 from policy import PolicyError, load_shipped
 from registry import api
+from registry.api import proof_routes
 from registry.service import Registrar
 from registry.settings import RegistrySettings
 
@@ -31,5 +32,6 @@ def build(settings: RegistrySettings, *, clock: Clock = now) -> host.Parts:
     parts.http.state.verifier.trust(KeySet([signer.key]))
     http.also_refused(parts.http, PolicyError)
     parts.http.include_router(api.routes(database, reg, signer))
+    parts.http.include_router(proof_routes.routes(database, reg, [key.model_dump() for key in settings.answer_keys]))
     parts.http.include_router(changes.routes(database, NAME))
     return parts

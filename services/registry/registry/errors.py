@@ -74,5 +74,27 @@ class KeyUnknown(NotFound):
     code = "key-unknown"
 
 
+class BadSigningKey(Invalid):
+    code = "bad-signing-key"
+
+
+class BadCertificate(Invalid):
+    code = "bad-certificate"
+
+
+class TooManyProofs(Conflict):
+    code = "too-many-proofs"
+
+
+class ProofKnown(Conflict):
+    """The unit has this signing key or certificate, or had the key and withdrew it."""
+
+    code = "proof-known"
+
+
+class ProofUnknown(NotFound):
+    code = "proof-unknown"
+
+
 class ExchangeStateUnchanged(Conflict):
     code = "exchange-state-unchanged"

@@ -1,13 +1,26 @@
 """What the register is told."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from joserfc.jwk import OKPKey
-from pydantic import Field, Json, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import MigrationSettings, ServiceSettings
+
+
+class AnswerKey(BaseModel):
+    """A public key by which callers check answers, as a JWK; with a private half it is refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    x: str
+    kid: str
+    use: Literal["sig"] = "sig"
+    alg: Literal["Ed25519"] = "Ed25519"
 
 
 class RegistrySettings(ServiceSettings):
@@ -20,6 +33,8 @@ class RegistrySettings(ServiceSettings):
     """The secret of the keyed hashes of unit keys; the gateway holds the same."""
     clients: Json[dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]]
     """JSON: the services that may have tokens of their own, each with the SHA-256 of its secret in hexadecimal."""
+    answer_keys: list[AnswerKey] = Field(default_factory=list)
+    """JSON: the public keys (JWK) by which callers check the gateway's answers, the newest first; told to everybody."""
 
 
 class RegistryMigration(MigrationSettings):

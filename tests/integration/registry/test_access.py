@@ -9,12 +9,14 @@ from common.roles import Role
 from tests.support import tokens
 from tests.support.access import OK, SERVICES_ONLY, Attempt, wrong_cells
 from tests.support.registry_steps import PASSWORD, PLATFORM, done
+from tests.support.signing import new_public_key
 
 UNIT = "mzj"
 UNITS = (UNIT, "jyj", PLATFORM)
 NUMBERS = itertools.count()
 # Before anybody has a token, or with a session in its place.
 OPEN = {("POST", "/sessions"), ("POST", "/sessions/end"), ("POST", "/tokens"), ("GET", "/.well-known/jwks.json")}
+OPEN |= {("GET", "/.well-known/answer-keys.json")}
 OPEN |= {("POST", "/service-tokens")}
 
 
@@ -54,6 +56,10 @@ ROUTES = {
     "move": ("PUT", "/units/mzj/state", "other_state", platform),
     "issue-key": ("POST", "/units/mzj/keys", None, own),
     "revoke-key": ("DELETE", "/units/mzj/keys/{}", "key", own_or_platform),
+    "add-signing-key": ("POST", "/units/mzj/signing-keys", "new_signing_key", own),
+    "withdraw-signing-key": ("DELETE", "/units/mzj/signing-keys/{}", "signing_key", own_or_platform),
+    "bind-certificate": ("POST", "/units/mzj/certificates", "new_certificate", own),
+    "release-certificate": ("DELETE", "/units/mzj/certificates/{}", "certificate", own_or_platform),
     "people": ("GET", "/units/mzj/people", None, members),
     "add-person": ("POST", "/units/mzj/people", "new_person", own_or_platform),
     "accounts": ("GET", "/units/mzj/accounts", None, own_or_platform),
@@ -62,6 +68,24 @@ ROUTES = {
     "exchange": ("GET", "/exchange", None, everybody),
     "stop": ("PUT", "/exchange", "other_exchange", platform),
 }
+
+
+async def without_proofs(register):
+    shown = await register.shown()
+    for kind in ("signing_keys", "certificates"):
+        for held in shown[kind]:
+            await done(register.admin(UNIT), "DELETE", f"/units/mzj/{kind.replace('_', '-')}/{held['id']}")
+
+
+async def ready_to_prove(register, what, route):
+    await without_proofs(register)
+    of_key = "key" in what
+    body = {"public": new_public_key()} if of_key else {"subject": "CN=mzj-1,O=Example"}
+    if what.startswith("new"):
+        return route, body
+    path, kind = ("signing-keys", "signing_keys") if of_key else ("certificates", "certificates")
+    shown = await done(register.admin(UNIT), "POST", f"/units/mzj/{path}", body)
+    return route.format(shown[kind][0]["id"]), None
 
 
 async def ready(register, what, route):
@@ -80,6 +104,8 @@ async def ready(register, what, route):
             held = (await register.shown())["keys"]
             key = held[0]["id"] if held else (await done(register.admin(UNIT), "POST", "/units/mzj/keys"))["id"]
             return route.format(key), None
+        case "new_signing_key" | "signing_key" | "new_certificate" | "certificate":
+            return await ready_to_prove(register, what, route)
         case "new_person":
             return route, {"name": "示例", "post": "编制", "phone": "021-00000000"}
         case "new_account":

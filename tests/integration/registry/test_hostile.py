@@ -6,6 +6,7 @@ from common.roles import Role
 from registry import service
 from tests.support.hostile_requests import Given, none_is_our_fault
 from tests.support.registry_steps import PASSWORD, PLATFORM, QUICK, done
+from tests.support.signing import new_public_key
 
 
 def refused(answer):
@@ -73,6 +74,8 @@ async def test_no_request_makes_the_register_fail(registry, register, monkeypatc
             "roles": ["compiler"],
             "password": PASSWORD,
         },
+        "POST /units/{code}/signing-keys": {"public": new_public_key()},
+        "POST /units/{code}/certificates": {"subject": "CN=mzj-1,O=Example"},
         "PUT /units/{code}/accounts/{name}": {"roles": ["publisher"], "enabled": True},
         "PUT /exchange": {"state": "stopped", "reason": "应急演练"},
     }

@@ -260,8 +260,12 @@ class TestGrants:
             {"demand_certificate": True},
         ],
     )
-    def test_a_grant_with_a_demand_that_is_not_enforced_yet_is_not_honoured(self, world, demand):
-        assert not self.held(world, **demand).enforced
+    def test_a_demand_is_seen_at_one_glance(self, world, demand):
+        held = self.held(world, **demand)
+        assert (held.signed, held.certified) == ("demand_signature" in demand, "demand_certificate" in demand)
+        assert held.demanding
+        assert held.enforced
+        assert not self.held(world).demanding
 
     @pytest.mark.parametrize(
         ("quota", "per_second", "per_day", "metered"),

@@ -51,13 +51,15 @@ def test_they_are_made_once_and_found_again(tmp_path, generous_umask):
 def test_what_an_older_version_did_not_make_is_added_once_and_nothing_else_changes(tmp_path, generous_umask):
     path = tmp_path / "secrets.json"
     made = secrets.load_or_make(path)
-    older = {name: value for name, value in json.loads(path.read_text()).items() if name != "clients"}
+    newer = {"clients", "answer_keys"}
+    older = {name: value for name, value in json.loads(path.read_text()).items() if name not in newer}
     path.write_text(json.dumps(older))
     assert secrets.load(path).clients == {}, "reading alone adds nothing"
+    assert secrets.load(path).answer_keys == []
     added = secrets.load_or_make(path)
     assert set(added.clients) == set(secrets.CLIENTS)
     assert secrets.load_or_make(path) == secrets.load(path) == added
-    assert dataclasses.replace(added, clients=made.clients) == made
+    assert dataclasses.replace(added, clients=made.clients, answer_keys=made.answer_keys) == made
     assert mode(path) == 0o600
 
 
@@ -69,6 +71,19 @@ def test_a_client_holds_its_secret_and_the_register_its_digest_alone():
     for service in SERVICES:
         if service != "gateway":
             assert secret not in "".join(secrets.of_service(service, made, AT).values())
+
+
+def test_the_gateway_signs_with_the_newest_key_and_the_register_tells_public_halves_alone():
+    old, made = secrets.generate(), secrets.generate()
+    both = dataclasses.replace(made, answer_keys=[*made.answer_keys, *old.answer_keys])
+    private = json.loads(secrets.of_service("gateway", both, AT)["gateway_answer_key"])
+    told = json.loads(secrets.of_service("registry", both, AT)["registry_answer_keys"])
+    assert [key["x"] for key in told] == [json.loads(key)["x"] for key in both.answer_keys]
+    assert told[0]["x"] == private["x"]
+    assert all("d" not in key and len(key["kid"]) == 43 for key in told)
+    for service in SERVICES:
+        if service != "gateway":
+            assert private["d"] not in "".join(secrets.of_service(service, both, AT).values())
 
 
 def test_a_file_is_never_readable_by_others_not_even_while_it_is_written(tmp_path, generous_umask, monkeypatch):

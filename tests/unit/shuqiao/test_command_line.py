@@ -27,7 +27,7 @@ def ask(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("COLUMNS", "100")
 
     def run(told, *words):
-        monkeypatch.setattr(calls, "Gateway", lambda _url, _key: told.gateway())
+        monkeypatch.setattr(calls, "Gateway", lambda _url, _key, **_proofs: told.gateway())
         monkeypatch.setattr(sys, "argv", ["shuqiao", "call", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()

@@ -26,6 +26,8 @@ from common.events.ingest import (
 )
 from common.events.parts import (
     Basis,
+    BoundCertificate,
+    CertificateMark,
     Check,
     CodeSetRef,
     Item,
@@ -33,6 +35,7 @@ from common.events.parts import (
     KeyHash,
     OpeningType,
     SharingType,
+    SigningKey,
     StoredFile,
 )
 from common.events.registry import ExchangeState, ExchangeStateChanged, UnitChanged, UnitState
@@ -76,8 +79,10 @@ __all__ = [
     "Basis",
     "BatchIngested",
     "BatchRejected",
+    "BoundCertificate",
     "CallRecord",
     "CatalogChanged",
+    "CertificateMark",
     "Check",
     "CodeName",
     "CodeSetChanged",
@@ -116,6 +121,7 @@ __all__ = [
     "ShareRefused",
     "ShareRequested",
     "SharingType",
+    "SigningKey",
     "SourceKind",
     "StateEvent",
     "StoredFile",

@@ -71,6 +71,12 @@ class CallRecord(Part):
     trace_id: str
     charged: str | None = Field(default=None, max_length=64)
     """The lease of the daily quota that the call was taken from (`holder:day`); None where there is no such quota."""
+    signing_key: str | None = Field(default=None, max_length=64)
+    """Id of the unit's signing key under which the request's signature is right; where the grant demands one."""
+    certificate: str | None = Field(default=None, max_length=64)
+    """Id of the bound client certificate that was shown to the ingress; where the grant demands one."""
+    unproven: str | None = Field(default=None, max_length=64)
+    """What was wrong with the proof that the grant demands (`replay`, `wrong-signature`)."""
     count: int = Field(default=1, ge=1)
     """Of how many this speaks: of a flood, refusals to one source within one minute are counted, not told one by one.
 

@@ -81,6 +81,32 @@ class KeyHash(Part):
     issued_at: AwareDatetime
 
 
+class SigningKey(Part):
+    """A key by which a unit signs its requests (RFC 9421): the public half of an Ed25519 key."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    """The thumbprint of the key (RFC 7638), which a signature names as `keyid`."""
+    public: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    """The 32 bytes of the public key, base64url without padding."""
+
+
+class CertificateMark(StrEnum):
+    """By what a client certificate is known."""
+
+    SUBJECT = "subject"
+    """Its subject as RFC 4514 writes it (`CN=mzj-1,O=...`), which a renewed certificate keeps."""
+    FINGERPRINT = "fingerprint"
+    """The SHA-256 of the certificate, in hexadecimal."""
+
+
+class BoundCertificate(Part):
+    """A client certificate that a unit's systems show at the ingress."""
+
+    id: str
+    mark: CertificateMark
+    value: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
 class Basis(Part):
     """Under which rule a decision was made: edition, document, article, and whether the edition's term had passed."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime
 
 from common.events.base import StateEvent
-from common.events.parts import KeyHash, UnitCode
+from common.events.parts import BoundCertificate, KeyHash, SigningKey, UnitCode
 
 
 class UnitState(StrEnum):
@@ -37,6 +37,9 @@ class UnitChanged(StateEvent):
     changed_at: AwareDatetime
     changed_by: str
     reason: str | None
+    signing_keys: tuple[SigningKey, ...] = ()
+    """The live ones; several while a system is changed over."""
+    certificates: tuple[BoundCertificate, ...] = ()
 
     @property
     def key(self) -> str:

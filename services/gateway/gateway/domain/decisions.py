@@ -13,6 +13,7 @@ from exchange.values import BadValue, read
 from gateway.domain.access import Access, Bindable, Template
 from gateway.domain.grants import Filterable, Grant, Service
 from gateway.domain.memory import Memory
+from gateway.domain.proofs import Proof
 from gateway.domain.requests import METHOD_KEY, NOTE_HEADERS, NOTED, UNIT_KEY, Headers, note_fits
 from gateway.errors import Code, Refused
 
@@ -159,8 +160,10 @@ def _look_up(key: str, held: dict[tuple[str, str], V], peppers: tuple[Pepper, ..
     return None
 
 
-def admit(who: Who, memory: Memory, *, address: str, at: datetime) -> Access:
+def admit(who: Who, memory: Memory, *, address: str, at: datetime, proof: Proof | None = None) -> Access:
     """Checks 5 and 6: the service is in use, the grant stands and admits the caller.
+
+    Of a signature its time and its nonce remain to be checked (`store.nonces`).
 
     Raises:
         Refused: 208 or 203.
@@ -177,6 +180,8 @@ def admit(who: Who, memory: Memory, *, address: str, at: datetime) -> Access:
         raise Refused(Code.GRANT)
     access = memory.access(service, grant)
     if access is None:
+        raise Refused(Code.GRANT)
+    if grant.demanding and (proof is None or not proof.holds(grant, unit)):
         raise Refused(Code.GRANT)
     return access
 

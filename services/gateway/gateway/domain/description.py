@@ -28,6 +28,8 @@ _ANSWERED: Final = {
     "X-Data-As-Of": "最新一批数据的时间（ISO 8601，+08:00）；尚无数据时没有",
     "X-Next-Cursor": "还有更多行时，取下一页的游标",
     "X-Total-Count": "已取到末尾时，符合条件的总行数",
+    "Signature-Input": "请求带有 Accept-Signature 时，应答签名所覆盖的内容（RFC 9421）",
+    "Signature": "请求带有 Accept-Signature 时，对状态、Content-Digest 和 X-Trace-Id 的 Ed25519 签名",
 }
 
 
@@ -123,6 +125,10 @@ def _parameters() -> list[dict[str, Any]]:
         header("X-Operator", note, "经办人代号"),
         header("X-Using-System", note, "使用的系统"),
         header("X-Matter", note, "事项或案件编号"),
+        header("Content-Digest", {"type": "string"}, "请求体的摘要（RFC 9530）；授权要求签名时须有"),
+        header("Signature-Input", {"type": "string"}, "授权要求签名时：所覆盖的内容，见 docs/calling.md（RFC 9421）"),
+        header("Signature", {"type": "string"}, "授权要求签名时：Ed25519 签名"),
+        header("Accept-Signature", {"type": "string"}, "要求对应答签名（RFC 9421）"),
         header("traceparent", {"type": "string"}, "W3C Trace Context，使调用留在调用方的追踪之中"),
     ]
 

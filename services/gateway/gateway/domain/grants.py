@@ -122,7 +122,12 @@ class Grant:
     per_day: int | None
     active: bool
     enforced: bool
-    """Whether every demand of the grant is enforced here; a grant with another is not honoured (203)."""
+    """Whether every term of the grant can be read; a grant with another is not honoured (203)."""
+    signed: bool
+    certified: bool
+    """Whether calls must be signed, and come with a client certificate of the unit's."""
+    demanding: bool
+    """Whether either."""
     keys: tuple[tuple[str, str], ...]
     """(pepper id, keyed hash) of its keys."""
     access: "Access | None" = field(default=None, compare=False)
@@ -150,7 +155,10 @@ class Grant:
             per_second=told.quota.per_second,
             per_day=told.quota.per_day,
             active=told.state is GrantState.ACTIVE,
-            enforced=networks is not None and not told.demand_signature and not told.demand_certificate,
+            enforced=networks is not None,
+            signed=told.demand_signature,
+            certified=told.demand_certificate,
+            demanding=told.demand_signature or told.demand_certificate,
             keys=tuple((key.pepper, key.hash) for key in told.keys),
         )
 

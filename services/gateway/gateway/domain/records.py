@@ -16,6 +16,7 @@ from common.keys import Pepper
 from gateway.domain.access import Bindable, Template
 from gateway.domain.decisions import NOBODY, Plan, Who
 from gateway.domain.grants import Service
+from gateway.domain.proofs import Proof
 from gateway.domain.quotas import Charge
 from gateway.domain.requests import NO_NOTES, Notes
 
@@ -44,6 +45,10 @@ class Call:
     code: str = ""
     charge: Charge | None = None
     """What was taken of the grant's quota for it."""
+    from_ingress: bool = False
+    """Whether its headers of the ingress are the ingress's."""
+    proof: Proof | None = None
+    """Where its grant demands one."""
 
 
 def content_digest(answer: bytes) -> tuple[str, bytes]:

@@ -52,6 +52,11 @@ def headers_of(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
     return found
 
 
+def several(value: bytes) -> bool:
+    """Whether a header came with several values."""
+    return _BETWEEN in value
+
+
 def service_of(raw_path: bytes) -> str | None:
     """The service that a path names; None for anything but one plain segment."""
     found = _PATH.match(raw_path)

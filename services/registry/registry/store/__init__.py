@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Column, Text, func, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import registry as orm_registry
-from sqlmodel import Field, SQLModel, col, select
+from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from common import db
@@ -15,10 +14,9 @@ from common.events import ExchangeState, UnitState
 from common.roles import Role
 from registry import errors
 from registry.domain import KEEPERS, Attempts, Exchange, Unit, UnitKey, UnitKind
-
-
-class Rows(SQLModel, registry=orm_registry()):
-    """Metadata of this service's tables alone."""
+from registry.domain.proofs import Proof
+from registry.store import proof_rows
+from registry.store.tables import Rows
 
 
 class UnitRow(Rows, table=True):
@@ -149,7 +147,7 @@ async def _keepers(tx: AsyncSession, units: Iterable[str]) -> dict[str, int]:
     return dict(rows.all())
 
 
-def _unit(row: UnitRow, keys: list[UnitKey], keepers: int) -> Unit:
+def _unit(row: UnitRow, keys: list[UnitKey], keepers: int, proofs: list[Proof]) -> Unit:
     return Unit(
         code=row.code,
         name=row.name,
@@ -164,14 +162,15 @@ def _unit(row: UnitRow, keys: list[UnitKey], keepers: int) -> Unit:
         changed_at=row.changed_at,
         changed_by=row.changed_by,
         reason=row.reason,
+        proofs=tuple(proofs),
     )
 
 
 async def units(tx: AsyncSession) -> list[Unit]:
     rows = (await tx.exec(select(UnitRow).order_by(col(UnitRow.code)))).all()
     codes = [row.code for row in rows]
-    keys, keepers = await _keys(tx, codes), await _keepers(tx, codes)
-    return [_unit(row, keys[row.code], keepers.get(row.code, 0)) for row in rows]
+    keys, keepers, proofs = await _keys(tx, codes), await _keepers(tx, codes), await proof_rows.live(tx, codes)
+    return [_unit(row, keys[row.code], keepers.get(row.code, 0), proofs[row.code]) for row in rows]
 
 
 async def unit(tx: AsyncSession, code: str, *, lock: bool = False) -> Unit:
@@ -187,8 +186,8 @@ async def unit(tx: AsyncSession, code: str, *, lock: bool = False) -> Unit:
     row = (await tx.exec(query)).first()
     if row is None:
         raise errors.UnitUnknown(code)
-    keys, keepers = await _keys(tx, [code]), await _keepers(tx, [code])
-    return _unit(row, keys[code], keepers.get(code, 0))
+    keys, keepers, proofs = await _keys(tx, [code]), await _keepers(tx, [code]), await proof_rows.live(tx, [code])
+    return _unit(row, keys[code], keepers.get(code, 0), proofs[code])
 
 
 async def add_unit(tx: AsyncSession, new: Unit) -> None:
@@ -243,6 +242,7 @@ async def save_unit(tx: AsyncSession, changed: Unit, action: str) -> None:
             .where(col(UnitKeyRow.id).in_(gone))
             .values(revoked_at=changed.changed_at, revoked_by=changed.changed_by)
         )
+    await proof_rows.save(tx, changed.code, changed.proofs, by=changed.changed_by, at=changed.changed_at)
     record_change(tx, changed, action)
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from common.auth import ALGORITHM, ISSUER, MAX_LIFETIME
 from common.db import Db
-from common.events import ExchangeState, UnitState
+from common.events import CertificateMark, ExchangeState, UnitState
 from common.http import Authenticated, In, Out
 from common.ids import uuid7
 from common.roles import Caller, Role
@@ -103,6 +103,17 @@ class NewKeyOut(Out):
     unitKey: str  # noqa: N815  the annex's name of the parameter
 
 
+class SigningKeyOut(Out):
+    id: str
+    public: str
+
+
+class CertificateOut(Out):
+    id: str
+    mark: CertificateMark
+    value: str
+
+
 class UnitOut(Out):
     code: str
     name: str
@@ -113,6 +124,8 @@ class UnitOut(Out):
     dedicated: UUID | None
     missing: list[str]
     keys: list[KeyOut]
+    signing_keys: list[SigningKeyOut]
+    certificates: list[CertificateOut]
     version: int
     changed_at: datetime
     changed_by: str

@@ -77,7 +77,7 @@ async def _platform(tx: AsyncSession, caller: Caller) -> None:
     _keeper_of_all(caller, unit.code if unit.kind is UnitKind.PLATFORM else "")
 
 
-async def _own_or_platform(tx: AsyncSession, caller: Caller, unit: str) -> None:
+async def own_or_platform(tx: AsyncSession, caller: Caller, unit: str) -> None:
     """Administrators of the unit itself, or of the unit that runs the exchange."""
     caller.need(Role.ADMINISTRATOR)
     if caller.unit != unit:
@@ -122,7 +122,7 @@ async def name_contacts(
     tx: AsyncSession, code: str, leader: UUID | None, dedicated: UUID | None, caller: Caller, reg: Registrar
 ) -> Unit:
     """Put the responsible leader and the dedicated person on file (2019§24, 2021§23)."""
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     unit = await store.unit(tx, code, lock=True)
     for person in filter(None, (leader, dedicated)):
         await store.person(tx, person, code)
@@ -160,14 +160,14 @@ async def issue_key(tx: AsyncSession, code: str, caller: Caller, reg: Registrar)
 
 async def revoke_key(tx: AsyncSession, code: str, key: UUID, caller: Caller, reg: Registrar) -> Unit:
     """Take a unit key out of use."""
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     unit = await store.unit(tx, code, lock=True)
     return await _save(tx, domain.drop_key(unit, key, by=caller.account, at=reg.clock()), "key-revoked")
 
 
 async def add_person(tx: AsyncSession, code: str, new: NewPerson, caller: Caller, reg: Registrar) -> PersonRow:
     """Put a person of a unit on file; nobody outside of the unit and the platform sees name and phone."""
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     await store.unit(tx, code)
     return await _file_person(tx, code, new, caller.account, reg.clock())
 
@@ -187,7 +187,7 @@ async def people(tx: AsyncSession, code: str, caller: Caller) -> list[PersonRow]
 
 async def open_account(tx: AsyncSession, code: str, new: NewAccount, caller: Caller, reg: Registrar) -> AccountRow:
     """An account of a person of the unit, with roles that the edition in force lets the unit hold (REQ-U2)."""
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     return await _open(tx, code, new, caller.account, reg)
 
 
@@ -224,7 +224,7 @@ async def change_roles(
     tx: AsyncSession, code: str, name: str, roles: frozenset[Role], enabled: bool, caller: Caller, reg: Registrar
 ) -> AccountRow:
     """Give an account other roles, or take it out of use; tokens that are out end within ten minutes."""
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     at = reg.clock()
     unit = await store.unit(tx, code, lock=True)
     row = await store.account(tx, name, lock=True)
@@ -356,7 +356,7 @@ async def changes(tx: AsyncSession, code: str, caller: Caller) -> list[UnitChang
 
 
 async def accounts(tx: AsyncSession, code: str, caller: Caller) -> list[AccountRow]:
-    await _own_or_platform(tx, caller, code)
+    await own_or_platform(tx, caller, code)
     await store.unit(tx, code)
     return await store.accounts(tx, code)
 

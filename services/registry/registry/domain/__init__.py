@@ -7,11 +7,20 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from common.events import ExchangeState, ExchangeStateChanged, KeyHash, UnitChanged, UnitState
+from common.events import (
+    BoundCertificate,
+    ExchangeState,
+    ExchangeStateChanged,
+    KeyHash,
+    SigningKey,
+    UnitChanged,
+    UnitState,
+)
 from common.roles import Role
 from policy import InForce
 from policy import Role as PolicyRole
 from registry import errors
+from registry.domain.proofs import Proof, bound_certificates, signing_keys
 
 LIVE_KEYS: Final = 2
 """Keys of a unit that are valid at once: the old and the new one while a system is changed over."""
@@ -63,6 +72,16 @@ class Unit:
     changed_at: datetime
     changed_by: str
     reason: str | None
+    proofs: tuple[Proof, ...] = ()
+    """By what its calls can be proven to be its own; the live ones."""
+
+    @property
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        return signing_keys(self.proofs)
+
+    @property
+    def certificates(self) -> tuple[BoundCertificate, ...]:
+        return bound_certificates(self.proofs)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -99,6 +118,8 @@ def event(unit: Unit) -> UnitChanged:
         changed_at=unit.changed_at,
         changed_by=unit.changed_by,
         reason=unit.reason,
+        signing_keys=unit.signing_keys,
+        certificates=unit.certificates,
     )
 
 
