@@ -15,10 +15,13 @@ from starlette.types import ASGIApp
 from common import clock
 from common.clock import Clock
 from common.events import AccessLogged, CallRecord, base
+from common.reach import NOWHERE
 from gateway import api
 from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
 from gateway.domain.freshness import Freshness, Road
+from gateway.provider import Providers
+from gateway.providing import Provided
 from gateway.service import Gateway, Reply
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
@@ -125,10 +128,12 @@ async def opened(
     connections: int = 4,
     admin_url: str | None = None,
     fresh: Freshness | None = None,
+    providers: Providers | None = None,
 ) -> AsyncIterator[Door]:
     """A worker with a memory that is caught up."""
     reader = Reader(store_url, connections)
     recorder = Recorder(outbox_url, f"w-{uuid4().hex[:12]}")
+    providers = providers or Providers(NOWHERE, None)
     meter, claims = Meter(outbox_url, recorder.worker), Claims(outbox_url)
     gateway = Gateway(
         memory=world.memory,
@@ -142,6 +147,7 @@ async def opened(
         clock=given_clock,
         fresh=fresh or always_fresh(),
         flood=Flood(),
+        provided=Provided(providers, recorder, EVIDENCE, given_clock),
     )
     counted: list[tuple[int, str]] = []
 
@@ -154,6 +160,7 @@ async def opened(
     try:
         yield Door(gateway, world, api.calls(gateway, count), admin_url or outbox_url, counted)
     finally:
+        await providers.stop()
         await claims.stop()
         await meter.stop()
         await recorder.stop()

@@ -1,12 +1,14 @@
 """A call, from its parameters to its answer: decided, read, formed, recorded; in this order and no other."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from common import log
 from common.clock import Clock
+from common.events import RecordKind
 from common.keys import Pepper
 from gateway.domain import answers, decisions, records
 from gateway.domain.access import Access
@@ -18,6 +20,7 @@ from gateway.domain.memory import Memory
 from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
+from gateway.providing import Provided, as_kind
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
 from gateway.store.reading import Reader, Rows
@@ -58,6 +61,7 @@ class Gateway:
     clock: Clock
     fresh: Freshness
     flood: Flood
+    provided: Provided
 
 
 async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, headers: Headers, body: bytes) -> Reply:
@@ -103,14 +107,14 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     call.checked_at = gateway.clock()
     if access.scope.verify:
         await _count_claims(gateway, call, plan)
-    found = await (_find(gateway, plan) or _page(gateway, plan, behind))
+    found = await _source(gateway, call, plan, behind)
     while memory.changes != seen:
         # The grant is read again just before the answer: what was taken back meanwhile is not given.
         seen = memory.changes
         again = decisions.plan(given, headers, call.who, _admit(gateway, call, given), memory)
         if not again.same_as(plan):
             plan = call.plan = again
-            found = await (_find(gateway, plan) or _page(gateway, plan, behind))
+            found = await _source(gateway, call, plan, behind)
     call.sourced_at = gateway.clock()
     template = plan.template
     rows = (answers.verified(template, found.rows),) if template.claimed else found.rows
@@ -130,6 +134,14 @@ async def _count_claims(gateway: Gateway, call: Call, plan: Plan) -> None:
     identity, claims = records.claimed(call, plan, gateway.evidence)
     assert call.who.unit is not None
     await gateway.claims.admit(call.who.unit, identity, claims)
+
+
+def _source(gateway: Gateway, call: Call, plan: Plan, behind: Place | None) -> Awaitable[Rows]:
+    """The rows of a call: the exchange store's, or the provider's own."""
+    assert call.who.service is not None
+    if call.who.service.interface is not None:
+        return gateway.provided.rows(call, plan)
+    return _find(gateway, plan) or _page(gateway, plan, behind)
 
 
 def _find(gateway: Gateway, plan: Plan) -> "asyncio.Future[Rows] | None":
@@ -166,6 +178,9 @@ def _headers(gateway: Gateway, call: Call, given: dict[str, str], plan: Plan, fo
     as_of: tuple[Header, ...] = () if found.as_of is None else ((b"x-data-as-of", found.as_of.encode()),)
     if plan.template.claimed or plan.output.single:
         return as_of
+    if call.outside is not None:
+        # The provider's whole answer was here: counted, and its pages are told by number.
+        return ((b"x-total-count", b"%d" % call.outside.total),)
     if found.place is not None:
         cursor = gateway.seal.close(found.place, _question(call, given))
         return (*as_of, (b"x-next-cursor", cursor.encode()))
@@ -192,10 +207,11 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
 
 async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | None:
     """Commit the record of a call; what kept it from being committed, if anything did."""
-    if call.code != SUCCESS and not _alone(gateway, call):
+    if call.code != SUCCESS and call.outside is None and not _alone(gateway, call):
         return None
     try:
-        await gateway.recorder.record(records.record(call, digest, gateway.evidence, gateway.clock()))
+        made = records.record(call, digest, gateway.evidence, gateway.clock())
+        await gateway.recorder.record(made if call.outside is None else as_kind(RecordKind.END, made))
     except Unavailable as trouble:
         return trouble.trouble
     except Exception as error:  # noqa: BLE001  without its record no answer leaves, whatever is broken

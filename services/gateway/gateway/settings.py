@@ -2,12 +2,14 @@
 
 import os
 import socket
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.auth import LEASE
 from common.settings import MigrationSettings, ServiceSettings, Settings
+from gateway.provider import AT_ONCE, MAX_ANSWER
 
 
 def _worker() -> str:
@@ -35,6 +37,20 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    provider_networks: tuple[str, ...] = ()
+    """Networks (CIDR) in which providers' own interfaces are called; none: no such service is answered."""
+    provider_hosts: tuple[str, ...] = ()
+    """Names of hosts that may be called, or ends of them with a dot before; they must resolve into the networks."""
+    provider_special: tuple[str, ...] = ()
+    """Loopback or link-local networks that are called all the same: for a demonstration only."""
+    provider_credentials: Path | None = None
+    """A folder of secrets with a file `{unit}.{name}` for each credential that providers want to be shown."""
+    provider_authorities: str = ""
+    """A file of certificates of authorities that providers' certificates are issued by, beside the system's."""
+    provider_calls: int = Field(default=AT_ONCE, ge=1)
+    """Calls of one provider under way in a worker; beyond, 503 at once."""
+    provider_answer: int = Field(default=MAX_ANSWER, ge=1024, le=16 * 1024 * 1024)
+    """Bytes of a provider's answer, as it comes and inflated."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
+from common.clock import from_millis
 from common.events import (
     CodeSetChanged,
     Event,
@@ -34,6 +35,18 @@ STATES: Final[tuple[type[StateEvent], ...]] = (
     ExchangeStateChanged,
 )
 """The topics that the gateway reads."""
+
+NOWHERE: Final = ResourceReady(
+    version=0,
+    resource_version="100000-000000_v1",
+    entry="100000-000000",
+    provider="none",
+    view_schema="-",
+    view_name="-",
+    state=ResourceState.READY,
+    changed_at=from_millis(0),
+)
+"""In place of a view, for services that do not read the exchange store."""
 
 KeyRef = tuple[str, str]
 """(pepper id, keyed hash)."""
@@ -78,7 +91,7 @@ class Memory:
         Raises:
             KeyError: the resource cannot be read (see `readable`).
         """
-        ready = self.ready[service.resource_version]
+        ready = self.ready[service.resource_version] if service.interface is None else NOWHERE
         held = grant.access
         if held is not None and held.scope.structure is service.structure and held.scope.ready is ready:
             return held

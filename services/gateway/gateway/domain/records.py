@@ -16,6 +16,7 @@ from common.keys import Pepper
 from gateway.domain.access import Bindable, Template
 from gateway.domain.decisions import NOBODY, Plan, Who
 from gateway.domain.grants import Service
+from gateway.domain.outside import Outside
 from gateway.domain.quotas import Charge
 from gateway.domain.requests import NO_NOTES, Notes
 
@@ -44,6 +45,8 @@ class Call:
     code: str = ""
     charge: Charge | None = None
     """What was taken of the grant's quota for it."""
+    outside: Outside | None = None
+    """What it did outside the platform; its record is then that of its end."""
 
 
 def content_digest(answer: bytes) -> tuple[str, bytes]:
