@@ -1,0 +1,431 @@
+"""A service whose source is the provider's own interface (Annex 3 §2.2, §4.2; REQ-A3)."""
+
+import asyncio
+import json
+
+import pytest
+
+from common.events import GrantedItem, GrantState, ItemMode, Mode, Quota, RecordKind, RowCondition, Sent, SentAs
+from common.reach import NOWHERE, Reach
+from gateway.provider import Limits
+from tests.support.provider_server import Provider, people, says, tells, zipped
+from tests.support.provider_world import INPUTS, ITEMS, asked, rest, soap
+from tests.support.waiting import eventually
+
+ZHANG = {
+    "person_no": "0001",
+    "name": "张示例",
+    "age": 41,
+    "income": 1200.50,
+    "born": "1982/03/09",
+    "area_code": "310105",
+}
+
+
+@pytest.fixture
+async def provider():
+    async with Provider() as made:
+        yield made
+
+
+@pytest.fixture
+async def at(store, outbox, provider):
+    async with asked(store, outbox, provider) as made:
+        yield made
+
+
+def numbers(answer):
+    return [record["person_no"] for record in answer.data]
+
+
+def is_provider_failure(answer):
+    told = answer.response
+    return (answer.status, answer.reason, answer.code) == (503, "provider", "500") and "x-trace-id" in told.headers
+
+
+@pytest.mark.parametrize("made", [rest, soap])
+class TestBothKinds:
+    @pytest.fixture(autouse=True)
+    def registered(self, at, made):
+        at.registered(made(at.provider.url("/rest" if made is rest else "/soap")))
+
+    async def test_the_answer_is_as_if_it_came_from_the_exchange_store(self, at):
+        answer = await at.door.call("people", person_no="0001")
+        assert answer.data == [ZHANG]
+        # Digits as the item's scale has them, whatever the provider writes.
+        assert '"income":1200.50' in answer.response.text
+        assert answer.response.headers["x-total-count"] == "1"
+        assert "x-data-as-of" not in answer.response.headers
+
+    async def test_nobody_found_is_an_empty_list(self, at):
+        assert (await at.door.call("people", person_no="9999")).data == []
+        assert (await at.door.call("people", person_no="9999", rsStructure="KV")).data is None
+
+    async def test_null_is_null(self, at):
+        assert (await at.door.call("people", person_no="0002")).data[0]["income"] is None
+
+    async def test_all_that_is_not_mapped_stays_with_the_provider(self, at):
+        answer = await at.door.call("people")
+        assert numbers(answer) == ["0001", "0002", "0003"]
+        assert "不应外传" not in answer.response.text
+
+    async def test_every_structure_and_format(self, at):
+        assert (await at.door.call("people", person_no="0001", rsStructure="KV")).data == ZHANG
+        assert (await at.door.call("people", area_code="310105", rsStructure="MA")).data["person_no"] == [
+            "0001",
+            "0003",
+        ]
+        assert (await at.door.call("people", area_code="310105", rsStructure="KV")).code == "301"
+        answer = await at.door.call("people", person_no="0003", format="xml", rsStyle="simple", rsStructure="KV")
+        assert answer.response.text.startswith("<DATA><person_no>0003</person_no><name>王示例</name><age>88</age>")
+
+    async def test_a_claim_is_compared_here_and_never_sent(self, at):
+        at.registered(
+            rest(at.provider.url(), sent=[Sent(parameter="person_no", name="no", place=SentAs.FORM)]),
+            mode=Mode.VERIFY,
+            inputs={},
+            identity=("person_no",),
+            claims=("name", "income", "born"),
+        )
+        answer = await at.door.call("people", person_no="0001", name="张示例", income="1200.50", born="1982/03/10")
+        assert answer.data == [{"name": "1", "income": "1", "born": "0"}]
+        assert (await at.door.call("people", person_no="0002", income="1")).data == [{"income": "0"}]
+        assert (await at.door.call("people", person_no="9999", name="张示例")).data == [{"name": "0"}]
+        assert all(set(request.values) == {"no"} for request in at.provider.requests)
+
+
+class TestWhatIsSent:
+    @pytest.mark.parametrize("place", [SentAs.QUERY, SentAs.FORM, SentAs.JSON])
+    async def test_only_mapped_values_under_the_providers_names(self, at, place):
+        at.registered(
+            rest(at.provider.url("/rest?app=1"), sent=[Sent(parameter="area_code", name="area", place=place)])
+        )
+        await at.door.call("people", area_code="310104", age__ge="1")
+        (request,) = at.provider.requests
+        assert request.values == {"app": "1", "area": "310104"}
+
+    async def test_dates_numbers_and_lists_as_the_provider_wants_them(self, at):
+        sent = [
+            Sent(parameter="born__ge", name="since", place=SentAs.JSON),
+            Sent(parameter="age__ge", name="min", place=SentAs.JSON),
+            Sent(parameter="person_no__in", name="nos", place=SentAs.JSON),
+        ]
+        at.registered(rest(at.provider.url(), sent=sent))
+        at.provider.behave = tells({"data": {"list": [{"no": "0001", **OTHER, "age": 41}]}})
+        answer = await at.door.call("people", born__ge="1935/01/01", age__ge="41", person_no__in="0001,0003")
+        assert numbers(answer) == ["0001"]
+        told = json.loads(at.provider.requests[0].body)
+        assert told == {"since": "1935-01-01", "min": 41, "nos": ["0001", "0003"]}
+
+    async def test_neither_keys_nor_the_callers_headers_go_along(self, at):
+        keys = at.door.world.keys("edu", "people")
+        await at.door.ask("POST", "/people", params=keys, headers={"X-Operator": "staff-7", "Cookie": "a=b"})
+        (request,) = at.provider.requests
+        everything = f"{request.target}{request.headers}{request.body.decode()}"
+        assert not [value for value in (*keys.values(), "staff-7", "cookie") if value in everything]
+
+    async def test_the_trace_goes_along(self, at):
+        answer = await at.door.call("people")
+        assert at.provider.requests[0].headers["traceparent"].split("-")[1] == answer.trace_id
+
+    async def test_what_is_asked_is_escaped(self, at):
+        at.registered(soap(at.provider.url("/soap"), sent=[Sent(parameter="name__prefix", name="no", place="element")]))
+        await at.door.call("people", name__prefix="</no>&<x/>")
+        assert at.provider.requests[0].values == {"no": "</no>&<x/>"}
+
+    async def test_connections_are_used_again(self, at):
+        for _ in range(3):
+            assert (await at.door.call("people")).code == "1"
+        assert at.provider.connections == 1
+
+    async def test_a_cookie_is_not_remembered(self, at):
+        at.provider.behave = says(200, b'{"data":{"list":[]}}', "Set-Cookie: a=b")
+        for _ in range(2):
+            await at.door.call("people")
+        assert "cookie" not in at.provider.requests[1].headers
+
+    async def test_the_proxies_of_the_environment_are_not_asked(self, at, monkeypatch):
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+        assert (await at.door.call("people")).code == "1"
+
+
+class TestFilters:
+    async def test_what_the_provider_does_not_take_is_applied_here(self, at):
+        assert numbers(await at.door.call("people", age__ge="41")) == ["0001", "0003"]
+        assert numbers(await at.door.call("people", age__ge="41", age__lt="88")) == ["0001"]
+        assert numbers(await at.door.call("people", person_no__in="0003,0002")) == ["0002", "0003"]
+        assert numbers(await at.door.call("people", name__prefix="李")) == ["0002"]
+        assert numbers(await at.door.call("people", born__ge="1982/03/09")) == ["0001", "0002"]
+
+    async def test_a_provider_that_answers_another_question_is_not_believed(self, at):
+        at.provider.behave = tells({"data": {"list": [{"no": "0002", **OTHER}]}})
+        assert is_provider_failure(await at.door.call("people", person_no="0001"))
+
+    async def test_the_row_filter_of_the_grant_holds(self, at):
+        rows = (RowCondition(item="area_code", values=("310105",)),)
+        at.door.world.grant("edu", "people", ["person_no"], row_filter=rows)
+        answer = await at.door.call("people")
+        assert (answer.data, answer.response.headers["x-total-count"]) == (
+            [{"person_no": "0001"}, {"person_no": "0003"}],
+            "2",
+        )
+        assert (await at.door.call("people", person_no="0002")).data == []
+
+    async def test_masked_items_come_masked_and_others_not_at_all(self, at):
+        items = [GrantedItem(code="name", mode=ItemMode.MASKED), GrantedItem(code="born", mode=ItemMode.MASKED)]
+        at.door.world.grant("edu", "people", ["person_no", *items])
+        answer = await at.door.call("people", person_no="0001")
+        assert answer.data == [{"person_no": "0001", "name": "张**", "born": "****"}]
+        assert (await at.door.call("people", name__prefix="张")).code == "101"
+
+
+OTHER = {"xm": "甲", "age": 1, "income": "1", "born": "2000-01-01", "area": "310105"}
+
+
+class TestPages:
+    async def test_by_key_whatever_the_provider_does_and_pages_by_number(self, at):
+        at.provider.behave = tells({"data": {"list": [{"no": f"{n:04}", **OTHER} for n in (3, 1, 5, 2, 4)]}})
+        first = await at.door.call("people", pageSize="2")
+        assert (numbers(first), first.response.headers["x-total-count"]) == (["0001", "0002"], "5")
+        assert "x-next-cursor" not in first.response.headers
+        assert numbers(await at.door.call("people", pageSize="2", page="3")) == ["0005"]
+        assert (await at.door.call("people", pageSize="2", page="4")).data == []
+
+    async def test_by_an_ordering_of_the_service(self, at):
+        at.registered(rest(at.provider.url()), orderings=("age", "income"))
+        assert numbers(await at.door.call("people", orderBy="-age")) == ["0003", "0001", "0002"]
+        # Nulls last either way.
+        assert numbers(await at.door.call("people", orderBy="-income")) == ["0001", "0003", "0002"]
+        assert numbers(await at.door.call("people", orderBy="income")) == ["0003", "0001", "0002"]
+        assert (await at.door.call("people", orderBy="born")).code == "206"
+
+    async def test_there_are_no_cursors(self, at):
+        assert (await at.door.call("people", cursor="AAAA")).code == "206"
+        assert (await at.door.call("people", cursor="AAAA", page="1")).code == "101"
+        assert at.provider.requests == []
+
+    async def test_more_records_than_are_registered_are_refused_and_never_cut(self, at):
+        at.registered(rest(at.provider.url(), max_rows=2))
+        assert is_provider_failure(await at.door.call("people"))
+        assert (await at.door.call("people", area_code="310105")).code == "1"
+
+
+class TestEvidence:
+    async def test_a_begin_is_committed_before_the_provider_is_asked_and_an_end_before_the_answer(self, at):
+        held = []
+
+        async def looks(request, writer):
+            held.append(await at.door.records())
+            await people(request, writer)
+
+        at.provider.behave = looks
+        answer = await at.door.call("people", person_no="0001")
+        (begin,) = held[0]
+        assert (begin.kind, begin.status, begin.code, begin.rows, begin.answer) == (RecordKind.BEGIN, 0, "", 0, None)
+        assert (begin.trace_id, begin.service, len(begin.filters), len(begin.items)) == (
+            answer.trace_id,
+            "people",
+            1,
+            6,
+        )
+        assert begin.subject
+        assert begin.sourced_at is None
+        first, second = await at.door.records()
+        assert first == begin
+        assert (second.kind, second.call, second.number, second.code) == (RecordKind.END, begin.call, 2, "1")
+        assert (second.rows, second.subject, second.batches) == (1, begin.subject, ())
+        assert second.answer
+
+    async def test_a_failure_of_the_provider_has_its_end_too(self, at):
+        at.provider.behave = says(500, b"")
+        answer = await at.door.call("people")
+        begin, end = await at.door.records()
+        assert is_provider_failure(answer)
+        assert (begin.kind, end.kind, end.status, end.code, end.rows) == (
+            RecordKind.BEGIN,
+            RecordKind.END,
+            503,
+            "500",
+            0,
+        )
+
+    async def test_what_is_refused_before_the_provider_is_asked_has_one_record(self, at):
+        await at.door.call("people", nothing="x")
+        at.registered(rest("http://10.9.9.9/x"))
+        assert is_provider_failure(await at.door.call("people"))
+        assert [(record.kind, record.code) for record in await at.door.records()] == [
+            (RecordKind.CALL, "101"),
+            (RecordKind.CALL, "500"),
+        ]
+        assert at.provider.requests == []
+
+    async def test_no_value_of_the_answer_or_of_the_question_is_in_the_records(self, at):
+        await at.door.call("people", name__prefix="张示例")
+        told = "".join(record.model_dump_json() for record in await at.door.records())
+        assert "示例" not in told
+
+    async def test_a_grant_that_is_taken_back_while_the_provider_is_asked_shows_nothing(self, at):
+        async def takes_back(request, writer):
+            at.door.world.grant("edu", "people", ["person_no"], state=GrantState.SUSPENDED)
+            await people(request, writer)
+
+        at.provider.behave = takes_back
+        answer = await at.door.call("people")
+        assert (answer.code, "示例" in answer.response.text) == ("203", False)
+        assert [record.kind for record in await at.door.records()] == [RecordKind.BEGIN, RecordKind.END]
+
+    async def test_a_key_that_is_taken_back_meanwhile_still_has_its_end(self, at):
+        async def takes_back(request, writer):
+            at.door.world.unit("edu", keys=())
+            await people(request, writer)
+
+        at.provider.behave = takes_back
+        for _ in range(3):
+            at.door.world.unit("edu")
+            assert (await at.door.call("people")).code == "201"
+        kinds = [record.kind for record in await at.door.records()]
+        assert kinds == [RecordKind.BEGIN, RecordKind.END] * 3
+
+    async def test_items_that_are_taken_back_while_the_provider_is_asked_are_not_shown_and_it_is_not_asked_again(
+        self, at
+    ):
+        async def takes_back(request, writer):
+            at.door.world.grant("edu", "people", ["person_no", GrantedItem(code="name", mode=ItemMode.MASKED)])
+            await people(request, writer)
+
+        at.provider.behave = takes_back
+        answer = await at.door.call("people", person_no="0001")
+        assert answer.data == [{"person_no": "0001", "name": "张**"}]
+        assert len(at.provider.requests) == 1
+
+    async def test_a_service_that_became_another_meanwhile_is_503(self, at):
+        async def registers(request, writer):
+            at.registered(rest(at.provider.url()), inputs={**INPUTS, "income": "ge"})
+            await people(request, writer)
+
+        at.provider.behave = registers
+        answer = await at.door.call("people")
+        assert (answer.status, answer.reason) == (503, "grants")
+
+
+class TestQuota:
+    async def test_what_the_provider_did_not_answer_is_not_charged(self, at):
+        quota = Quota(per_day=2)
+        at.door.world.grant("edu", "people", ["person_no"], quota=quota)
+        at.provider.behave = says(500, b"")
+        for _ in range(4):
+            assert is_provider_failure(await at.door.call("people"))
+        at.provider.behave = people
+        assert [(await at.door.call("people")).code for _ in range(3)] == ["1", "1", "207"]
+        charged = [(record.kind, record.charged is not None) for record in await at.door.records()]
+        assert charged[-3:] == [(RecordKind.BEGIN, False), (RecordKind.END, True), (RecordKind.CALL, False)]
+        assert sum(one for _, one in charged) == 2
+
+
+class TestCredentials:
+    @pytest.fixture
+    async def with_folder(self, store, outbox, provider, tmp_path):
+        (tmp_path / "civil-affairs.main").write_text("Bearer s3cret\n")
+        (tmp_path / "other-unit.main").write_text("Bearer another")
+        (tmp_path / "civil-affairs.broken").write_text("a\r\nX: y")
+        async with asked(store, outbox, provider, credentials=tmp_path) as made:
+            yield made
+
+    async def test_it_is_read_from_the_folder_under_the_providers_own_unit(self, with_folder, tmp_path):
+        at = with_folder
+        at.registered(rest(at.provider.url(), credential="main", credential_header="X-Api-Key"))
+        assert (await at.door.call("people")).code == "1"
+        assert at.provider.requests[0].headers["x-api-key"] == "Bearer s3cret"
+        (tmp_path / "civil-affairs.main").write_text("Bearer new")
+        await at.door.call("people")
+        assert at.provider.requests[1].headers["x-api-key"] == "Bearer new", "a new one needs no new start"
+
+    @pytest.mark.parametrize("name", ["absent", "broken"])
+    async def test_without_it_the_provider_is_not_asked(self, with_folder, name):
+        at = with_folder
+        at.registered(rest(at.provider.url(), credential=name))
+        assert is_provider_failure(await at.door.call("people"))
+        assert (at.provider.requests, at.faults()) == ([], {"credential": 1})
+
+
+class TestWhereProvidersMayLive:
+    """IN-G29: a URL is checked again when it is called, by the address that it leads to."""
+
+    async def test_what_no_setting_allows_is_not_connected_to(self, store, outbox, provider):
+        async with asked(store, outbox, provider, reach=NOWHERE) as at:
+            assert is_provider_failure(await at.door.call("people"))
+        assert provider.connections == 0
+
+    async def test_a_name_that_leads_elsewhere_is_not_followed(self, store, outbox, provider, monkeypatch):
+        """The name is allowed and resolves to this machine: as after a rebinding."""
+        reach = Reach.of(["10.0.0.0/8"], ["people.example.org"])
+        async with asked(store, outbox, provider, reach=reach) as at:
+            resolved = []
+
+            async def resolves(host, port, **_more):
+                resolved.append(host)
+                return [(2, 1, 6, "", ("127.0.0.1", port)), (2, 1, 6, "", ("169.254.169.254", port))]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolves)
+            at.registered(rest(f"http://people.example.org:{provider.port}/rest"))
+            assert is_provider_failure(await at.door.call("people"))
+            assert at.faults() == {"address": 1}
+            assert resolved == ["people.example.org"]
+        assert provider.connections == 0
+
+    async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+        self, store, outbox, provider, monkeypatch
+    ):
+        reach = Reach.of([], ["people.example.org"], ["127.0.0.1/32"])
+        async with asked(store, outbox, provider, reach=reach) as at:
+            asked_for = []
+            plain = asyncio.get_running_loop().getaddrinfo
+
+            async def resolves(host, port, **more):
+                asked_for.append(host)
+                if host != "people.example.org":
+                    return await plain(host, port, **more)
+                return [(2, 1, 6, "", ("10.1.1.1", port)), (2, 1, 6, "", ("127.0.0.1", port))]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolves)
+            at.registered(rest(f"http://people.example.org:{provider.port}/rest"))
+            assert (await at.door.call("people")).code == "1"
+            assert asked_for.count("people.example.org") == 1
+            assert provider.requests[0].headers["host"] == f"people.example.org:{provider.port}"
+
+
+class TestBounds:
+    async def test_a_provider_that_is_given_its_calls_gets_no_more_and_others_go_on(self, store, outbox, provider):
+        release = asyncio.Event()
+
+        async def waits(request, writer):
+            await release.wait()
+            await people(request, writer)
+
+        async with Provider() as other, asked(store, outbox, provider, limits=Limits(at_once=2)) as at:
+            provider.behave = waits
+            calling = [asyncio.create_task(at.door.call("people")) for _ in range(2)]
+            await eventually(lambda: _count(provider, 2))
+            assert is_provider_failure(await at.door.call("people"))
+            assert at.faults() == {"busy": 1}
+            at.door.world.service("others", ITEMS, INPUTS, ready=False, interface=rest(other.url()), source="provider")
+            at.door.world.grant("edu", "others", ["person_no"])
+            assert (await at.door.call("others")).code == "1"
+            release.set()
+            assert [(await call).code for call in calling] == ["1", "1"]
+
+    async def test_an_answer_is_bounded_as_it_comes_and_inflated(self, store, outbox, provider):
+        async with asked(store, outbox, provider, limits=Limits(answer=20_000)) as at:
+            record = {"no": "0001", **OTHER}
+            provider.behave = zipped({"data": {"list": [record]}})
+            assert (await at.door.call("people")).code == "1"
+            provider.behave = zipped({"data": {"list": [record] * 500}, "more": " " * 10_000_000})
+            assert is_provider_failure(await at.door.call("people"))
+            provider.behave = tells({"data": {"list": [record]}, "more": " " * 20_001})
+            assert is_provider_failure(await at.door.call("people"))
+            assert at.faults() == {"too-large": 2}
+
+
+async def _count(provider, count):
+    return len(provider.requests) == count
