@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -189,13 +190,29 @@ class Search:
         return any(value is not None for value in named)
 
 
+UNKNOWN_AFTER: Final = timedelta(seconds=60)
+"""After which a call that began an effect outside and has no end on record counts as unknown."""
+
+
+class Outcome(StrEnum):
+    """What the trail knows of a call's end."""
+
+    RECORDED = "recorded"
+    """Its record, or that of its end, is there."""
+    PENDING = "pending"
+    """It has begun an effect outside less than `UNKNOWN_AFTER` ago."""
+    UNKNOWN = "unknown"
+    """It has begun, and nobody can say how it ended; nothing was answered. An end that comes late makes it known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call's record with the worker that numbered it."""
+    """A call's record with the worker that numbered it; of one with an effect outside its end, else its beginning."""
 
     worker: str
     start: UUID
     record: CallRecord
+    outcome: Outcome = Outcome.RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +220,8 @@ class Thread:
     """A call, and everything that it rests on, each as the exchange told it at the time."""
 
     call: Call
+    begun: Call | None
+    """The record that was committed before an effect outside, if there was one."""
     unit: dict[str, Any] | None
     service: dict[str, Any] | None
     grant: dict[str, Any] | None
