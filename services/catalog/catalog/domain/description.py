@@ -215,10 +215,11 @@ def _options(found: Described) -> list[Block]:
         rows.append(
             (Code("pageSize"), f"1 至 {content.page_limit}", str(size), "每页行数；更大的值按上限，超过1000为206")
         )
-        if content.source is SourceKind.STORE:
+        stored = content.source is SourceKind.STORE
+        if stored:
             rows.append((Code("cursor"), "上一页应答头 X-Next-Cursor 的值", "", "下一页；其他参数须与上一页相同"))
         rows += [
-            (Code("page"), "从1起", "1", "页码，只到第10000行；不与 cursor 同用"),
+            (Code("page"), "从1起", "1", "页码，只到第10000行" + ("；不与 cursor 同用" if stored else "")),
             (Code("orderBy"), orderings or "此服务没有可选的排序", "", "省略时按主键升序；前加 - 为降序，空值在后"),
         ]
     return [Heading(2, "可选参数"), Table(("参数", "值", "默认", "说明"), tuple(rows))]
