@@ -98,12 +98,6 @@ SOAP = {
 
 
 @pytest.fixture
-async def provider():
-    async with Provider() as made:
-        yield made
-
-
-@pytest.fixture
 async def at(store, outbox, provider):
     async with asked(store, outbox, provider) as made:
         made.registered(rest(provider.url(), deadline=DEADLINE))

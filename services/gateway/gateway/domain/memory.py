@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from common.clock import from_millis
 from common.events import (
     CodeSetChanged,
     Event,
@@ -35,18 +34,6 @@ STATES: Final[tuple[type[StateEvent], ...]] = (
     ExchangeStateChanged,
 )
 """The topics that the gateway reads."""
-
-NOWHERE: Final = ResourceReady(
-    version=0,
-    resource_version="100000-000000_v1",
-    entry="100000-000000",
-    provider="none",
-    view_schema="-",
-    view_name="-",
-    state=ResourceState.READY,
-    changed_at=from_millis(0),
-)
-"""In place of a view, for services that do not read the exchange store."""
 
 KeyRef = tuple[str, str]
 """(pepper id, keyed hash)."""
@@ -89,16 +76,17 @@ class Memory:
         """What the grant lets one see of its service as both are now; None if that is nothing.
 
         Raises:
-            KeyError: the resource cannot be read (see `readable`).
+            KeyError: it is answered from the exchange store, and the resource cannot be read (see `readable`).
         """
-        ready = self.ready[service.resource_version] if service.interface is None else NOWHERE
+        ready = self.ready[service.resource_version] if service.interface is None else None
         held = grant.access
         if held is not None and held.scope.structure is service.structure and held.scope.ready is ready:
             return held
         if not possible(service, grant):
             return None
         single = tuple((condition.item, len(condition.values) == 1) for condition in grant.row_filter)
-        name = (id(service.structure), service.mode, ready.resource_version, ready.version, grant.items, single)
+        view = (ready.resource_version, ready.version) if ready is not None else None
+        name = (id(service.structure), service.mode, view, grant.items, single)
         scope = self._scopes.get(name)
         if scope is None:
             scope = self._scopes[name] = Scope(service, grant, ready)
