@@ -14,10 +14,12 @@ from gateway.domain.decisions import Plan
 from gateway.domain.outside import Outside
 from gateway.domain.records import Call
 from gateway.errors import ProviderFault, Trouble, Unavailable
-from gateway.provider import Providers
+from gateway.provider import Providers, apart
 from gateway.store.reading import Rows
 from gateway.store.recording import Recorder
 
+MANY: Final = 200
+"""Records from which a page is made in a thread."""
 NOT_YET: Final = 0
 """The status of a call that has only begun."""
 _log = log.get(__name__)
@@ -43,7 +45,10 @@ class Provided:
         try:
             if call.outside is None:
                 await self._ask(call, plan)
-            return self._page(call, plan)
+            held = call.outside
+            assert held is not None
+            large = held.records is not None and len(held.records) > MANY
+            return await apart(large, lambda: self._page(call, plan))
         except ProviderFault as failed:
             _log.warning("gateway.provider_failed", service=service.code, fault=failed.fault.value, call=str(call.id))
             raise
@@ -58,7 +63,8 @@ class Provided:
         async with self.providers.turn(service.provider, interface) as turn:
             await self._begin(call)
             tree = await turn.ask(values, call.trace_id)
-            found = provided.records(interface, service.structure.items, tree)
+            items = service.structure.items
+            found = await apart(turn.large, lambda: provided.records(interface, items, tree))
         assert call.outside is not None
         call.outside.structure = service.structure
         call.outside.interface = interface

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from common.events import GrantedItem, ItemMode, Mode, RowCondition, Sent, SentAs
 from common.reach import NOWHERE, Reach
+from gateway.domain import provided
 from gateway.provider import Limits
 from tests.support.provider_server import Provider, people, says, tells, zipped
 from tests.support.provider_world import INPUTS, ITEMS, asked, rest, soap
@@ -290,6 +292,24 @@ class TestBounds:
             assert (await at.door.call("others")).code == "1"
             release.set()
             assert [(await call).code for call in calling] == ["1", "1"]
+
+    async def test_a_large_answer_is_worked_on_beside_the_calls_of_others(self, at, monkeypatch):
+        places = []
+        for name in ("records", "ordered"):
+            plain = getattr(provided, name)
+
+            def noted(*given, plain=plain):
+                places.append(threading.current_thread() is threading.main_thread())
+                return plain(*given)
+
+            monkeypatch.setattr(provided, name, noted)
+        assert (await at.door.call("people")).code == "1"
+        assert places == [True, True]
+        found = [{"no": f"{n:04}", **OTHER} for n in range(999, -1, -1)]
+        at.provider.behave = tells({"data": {"list": found}})
+        answer = await at.door.call("people", pageSize="2", page="500")
+        assert numbers(answer) == ["0998", "0999"]
+        assert places[2:] == [False, False]
 
     async def test_an_answer_is_bounded_as_it_comes_and_inflated(self, store, outbox, provider):
         async with asked(store, outbox, provider, limits=Limits(answer=20_000)) as at:

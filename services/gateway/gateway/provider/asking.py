@@ -13,7 +13,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import httpcore2
 
@@ -26,16 +26,25 @@ from gateway.errors import Fault, ProviderFault
 from gateway.provider import forming, reading
 from gateway.provider.connecting import Checked
 
+T = TypeVar("T")
+
 AT_ONCE: Final = 16
 """Calls of one provider under way in a worker, unless a setting says otherwise; beyond, 503 at once."""
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes of an answer, as it comes and inflated, unless a setting says otherwise."""
 MAX_LINES: Final = 500
 """Providers whose connections are kept; of more, the idle ones are forgotten."""
+LARGE: Final = 16 * 1024
+"""Bytes from which an answer is read in a thread, so that the calls of others go on meanwhile."""
 KEPT_FOR: Final = 30.0
 """Seconds for which an idle connection is kept."""
 _CREDENTIAL: Final = re.compile(r"[\x20-\x7e]{1,4096}")
 _NETWORK: Final = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, OSError)
+
+
+async def apart(large: bool, work: Callable[[], T]) -> T:
+    """Do some work here, or in a thread where it would hold up the others."""
+    return await asyncio.to_thread(work) if large else work()
 
 
 @dataclass(slots=True)
@@ -167,6 +176,8 @@ class Turn:
     _interface: Interface
     _credential: str | None = field(repr=False)
     _limit: int
+    large: bool = False
+    """Whether the answer was too large to be worked on among the calls of others."""
 
     async def ask(self, values: Mapping[str, Bindable], trace_id: str) -> Tree:
         """What the provider answers to these values by our parameters' names.
@@ -178,7 +189,8 @@ class Turn:
         try:
             async with asyncio.timeout(self._interface.deadline):
                 status, body = await self._exchange(values, trace_id)
-            found = self._read(status, body)
+            self.large = len(body) > LARGE
+            found = await apart(self.large, lambda: self._read(status, body))
         except TimeoutError:
             breaker.failed(self._let)
             raise ProviderFault(Fault.DEADLINE) from None
