@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import json
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Awaitable, Callable
@@ -138,11 +139,12 @@ class Provider:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

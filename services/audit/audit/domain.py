@@ -82,6 +82,13 @@ def keep(event: Event, meta: Meta) -> Kept:
     )
 
 
+def service_for(unit: str | None, told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A service as a unit may see it: where and how a provider is asked is that provider's own (None: an auditor)."""
+    if told is None or unit is None or unit == told.get("provider") or told.get("interface") is None:
+        return told
+    return {**told, "interface": None}
+
+
 class Line(NamedTuple):
     """A record of a call as the trail keeps it: by what it is found, and its JSON text."""
 

@@ -83,7 +83,9 @@ async def thread(tx: AsyncSession, call_id: UUID, caller: Caller) -> Thread:
         call=found,
         begun=last if last.record.kind is RecordKind.BEGIN else None,
         unit=await told(UnitChanged, record.unit),
-        service=await told(ServiceChanged, record.service, record.service_version),
+        service=domain.service_for(
+            _seen_by(caller), await told(ServiceChanged, record.service, record.service_version)
+        ),
         grant=await told(GrantChanged, record.grant, record.grant_version),
         application=await told(ShareRequested, record.application),
         decision=await told(ShareApproved, record.application),

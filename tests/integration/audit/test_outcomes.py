@@ -7,8 +7,9 @@ import pytest
 from common import clock
 from common.events import RecordKind
 from common.roles import Role
+from tests.support.catalog_values import catalog_changed, service_changed
 from tests.support.given_clock import PAST_TERM
-from tests.support.trail_values import TRACE, logged, record
+from tests.support.trail_values import ENTRY, TRACE, logged, record
 
 EPOCH = "2000-01-01T00:00:00Z"
 
@@ -82,6 +83,21 @@ async def test_a_call_is_found_once_by_whatever_it_is_searched(trail, by):
     asked = {"trace_id": TRACE, "entry": begin.entry}[by]
     answer = await auditor(trail).get("/calls", params={by: asked})
     assert [call["record"]["number"] for call in answer.json()] == [2]
+
+
+async def test_where_a_provider_is_asked_is_seen_by_the_provider_and_by_auditors_alone(trail):
+    interface = {"kind": "rest", "url": "http://10.1.1.1/x", "given": [{"item": "street_code", "member": "dm"}]}
+    await trail.hear(catalog_changed(ENTRY, provider="mzj"))
+    await trail.hear(service_changed("streets", entry=ENTRY, source="provider", interface=interface))
+    begin = begun(1)
+    await trail.hear(logged([begin, ended(2, begin)]))
+    for unit, role, sees in (
+        ("dsjzx", Role.AUDITOR, True),
+        ("mzj", Role.COMPILER, True),
+        ("jyj", Role.APPLICANT, False),
+    ):
+        found = (await trail.as_("x", unit, role).get(f"/calls/{begin.call}/trace")).json()["service"]
+        assert (found["interface"] is not None, found["source"]) == (sees, "provider")
 
 
 async def test_only_auditors_see_what_is_unknown(trail):

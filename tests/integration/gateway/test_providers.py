@@ -2,10 +2,17 @@
 
 import asyncio
 import json
+import ssl
 import threading
+from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from common import clock
 from common.events import GrantedItem, ItemMode, Mode, RowCondition, Sent, SentAs
 from common.reach import NOWHERE, Reach
 from gateway.domain import provided
@@ -271,6 +278,53 @@ class TestWhereProvidersMayLive:
             assert (await at.door.call("people")).code == "1"
             assert asked_for.count("people.example.org") == 1
             assert provider.requests[0].headers["host"] == f"people.example.org:{provider.port}"
+
+
+class TestOverTls:
+    @pytest.fixture
+    def certified(self, tmp_path):
+        """A certificate of an authority of its own, for `people.example.org`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "people.example.org")])
+        now = clock.now()
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("people.example.org")]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        (tmp_path / "authority.pem").write_bytes(made.public_bytes(pem))
+        plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        (tmp_path / "server.pem").write_bytes(key.private_bytes(pem, *plain) + made.public_bytes(pem))
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("host", "trusted", "code"),
+        [("people.example.org", True, "1"), ("people.example.org", False, "500"), ("other.example.org", True, "500")],
+    )
+    async def test_only_a_trusted_certificate_of_that_name(
+        self, store, outbox, certified, monkeypatch, host, trusted, code
+    ):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certified / "server.pem")
+        reach = Reach.of([], [".example.org"], ["127.0.0.0/8"])
+        authorities = str(certified / "authority.pem") if trusted else None
+        plain = asyncio.get_running_loop().getaddrinfo
+
+        async def resolves(host, port, **more):
+            return await plain("127.0.0.1" if host.endswith(".example.org") else host, port, **more)
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolves)
+        async with (
+            Provider(tls=context) as provider,
+            asked(store, outbox, provider, reach=reach, authorities=authorities) as at,
+        ):
+            at.registered(rest(f"https://{host}:{provider.port}/rest"))
+            assert (await at.door.call("people")).code == code
+            assert len(provider.requests) == (code == "1")
 
 
 class TestBounds:
