@@ -346,6 +346,7 @@ class TestBounds:
             assert (await at.door.call("others")).code == "1"
             release.set()
             assert [(await call).code for call in calling] == ["1", "1"]
+            assert (await at.door.call("people")).code == "1", "their places are free again"
 
     async def test_a_large_answer_is_worked_on_beside_the_calls_of_others(self, at, monkeypatch):
         places = []
@@ -374,7 +375,16 @@ class TestBounds:
             assert is_provider_failure(await at.door.call("people"))
             provider.behave = tells({"data": {"list": [record]}, "more": " " * 20_001})
             assert is_provider_failure(await at.door.call("people"))
-            assert at.faults() == {"too-large": 2}
+            # Blocks that hold nothing: much comes, and nothing of it is left when it is inflated.
+            nothing = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + b"\x00\x00\x00\xff\xff" * 10_000
+
+            async def goes_on(_request, writer):
+                writer.write(b"HTTP/1.1 200 X\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
+                writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(nothing), nothing))
+
+            provider.behave = goes_on
+            assert is_provider_failure(await at.door.call("people"))
+            assert at.faults() == {"too-large": 3}
 
 
 async def _count(provider, count):
