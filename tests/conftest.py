@@ -44,7 +44,10 @@ def fresh(installation: Installation) -> Iterator[Callable[[str], Fresh]]:
 @pytest.fixture(scope="session")
 def system(session_folder: Path) -> Iterator[System]:
     """The whole exchange: servers and all services as processes of their own, with the demonstration's units."""
-    with System.open(session_folder / "system") as running:
+    # Interfaces of providers live on this machine here, which nothing else allows.
+    special = '["127.0.0.0/8"]'
+    settings = {name: {f"{name.upper()}_PROVIDER_SPECIAL": special} for name in ("catalog", "gateway")}
+    with System.open(session_folder / "system", settings=settings) as running:
         running.enter_units()
         yield running
 

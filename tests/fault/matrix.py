@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 _FAULT = "tests/fault"
 _BUS = "tests/integration/common"
 _GATEWAY = "tests/integration/gateway"
+_PROVIDER = f"{_FAULT}/test_killed_at_a_provider.py"
 _LOADING = "tests/integration/exchange/test_loading.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 
@@ -39,8 +40,12 @@ class Row:
 
 
 ROWS: Final = (
-    Row(1, "gateway killed before its record is committed"),
-    Row(2, "gateway killed while a provider answers"),
+    Row(1, "gateway killed before its record is committed", (_PROVIDER,)),
+    Row(
+        2,
+        "gateway killed while a provider answers",
+        (_PROVIDER, "tests/integration/audit/test_outcomes.py"),
+    ),
     Row(3, "gateway killed after its record is committed", (f"{_FAULT}/test_killed_before_publish.py",)),
     Row(4, "gateway killed while it holds quota"),
     Row(
@@ -107,7 +112,12 @@ ROWS: Final = (
     ),
     Row(28, "a wrong clock at the gateway"),
     Row(29, "a clock set back at the audit"),
-    Row(30, "a provider that hangs, drips, resets, floods or redirects"),
+    Row(
+        30,
+        "a provider that hangs, drips, resets, floods or redirects",
+        (f"{_GATEWAY}/test_provider_faults.py",),
+        "others' p99 within 20 %: needs a machine of its own",
+    ),
     Row(
         31, "ingest killed within parsing, loading, or before its result", (_LOADING, _TAKING), "SIGKILL while parsing"
     ),

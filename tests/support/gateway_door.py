@@ -15,12 +15,15 @@ from starlette.types import ASGIApp
 from common import clock
 from common.clock import Clock
 from common.events import AccessLogged, CallRecord, base
+from common.reach import NOWHERE
 from gateway import api
 from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
 from gateway.domain.freshness import Freshness, Road
 from gateway.domain.origins import Ingress
 from gateway.domain.signing import Signer
+from gateway.provider import Providers
+from gateway.providing import Provided
 from gateway.service import Gateway, Reply
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
@@ -130,10 +133,12 @@ async def opened(
     fresh: Freshness | None = None,
     ingress: Ingress | None = None,
     signer: Signer | None = None,
+    providers: Providers | None = None,
 ) -> AsyncIterator[Door]:
     """A worker with a memory that is caught up."""
     reader = Reader(store_url, connections)
     recorder = Recorder(outbox_url, f"w-{uuid4().hex[:12]}")
+    providers = providers or Providers(NOWHERE, None)
     meter, claims, nonces = Meter(outbox_url, recorder.worker), Claims(outbox_url), Nonces(outbox_url)
     gateway = Gateway(
         memory=world.memory,
@@ -148,6 +153,7 @@ async def opened(
         fresh=fresh or always_fresh(),
         flood=Flood(),
         nonces=nonces,
+        provided=Provided(providers, recorder, EVIDENCE, given_clock),
     )
     counted: list[tuple[int, str]] = []
 
@@ -162,6 +168,7 @@ async def opened(
         )
     finally:
         await nonces.stop()
+        await providers.stop()
         await claims.stop()
         await meter.stop()
         await recorder.stop()

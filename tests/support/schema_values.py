@@ -50,8 +50,8 @@ def _of(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
             made = st.lists(_of(items, defs), min_size=least, max_size=min(most or 3, 3))
         case {"type": "string", **rest}:
             made = _text(rest)
-        case {"type": "integer", **rest}:
-            made = st.integers(rest.pop("minimum", -_INT64), rest.pop("maximum", _INT64 - 1))
+        case {"type": "integer" | "number" as kind, **rest}:
+            made = _number(kind, rest)
         case {"type": "boolean", **rest}:
             made = st.booleans()
         case {"type": "null", **rest}:
@@ -61,6 +61,11 @@ def _of(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
     if rest:
         raise NotImplementedError(f"keywords {sorted(rest)} of {schema}")
     return made
+
+
+def _number(kind: str, rest: dict[str, Any]) -> st.SearchStrategy[Any]:
+    least, most = rest.pop("minimum", -_INT64), rest.pop("maximum", _INT64 - 1)
+    return st.integers(least, most) if kind == "integer" else st.floats(least, most)
 
 
 def _text(rest: dict[str, Any]) -> st.SearchStrategy[str]:

@@ -200,6 +200,8 @@ class Gateway:
         notes: Notes,
     ) -> Iterator[Answer]:
         cursor: str | None = None
+        page: int | None = None
+        seen = 0
         while True:
             answer = self.call(
                 service,
@@ -208,6 +210,7 @@ class Gateway:
                 structure=structure,
                 order_by=order_by,
                 page_size=page_size,
+                page=page,
                 cursor=cursor,
                 notes=notes,
             )
@@ -215,7 +218,13 @@ class Gateway:
                 raise answer.refused()
             yield answer
             if answer.next_cursor is None:
-                return
+                # A provider's own interface tells its pages by number: how many rows there are is known, and no cursor.
+                here = _rows(answer.data)
+                seen += here
+                if cursor is not None or answer.total is None or seen >= answer.total or not here:
+                    return
+                page = (page or 1) + 1
+                continue
             if answer.next_cursor == cursor:
                 raise Falsified("应答的 X-Next-Cursor 没有前进")
             cursor = answer.next_cursor
@@ -277,3 +286,9 @@ def _parameters(given: Mapping[str, str], options: dict[str, str]) -> dict[str, 
         if name in options:
             raise BadArgument(f"{name} 给出了两次")
     return {**given, **options}
+
+
+def _rows(data: Any) -> int:
+    """The rows of a list, or of the longest column."""
+    columns = data.values() if isinstance(data, dict) else [data]
+    return max((len(column) for column in columns if isinstance(column, list)), default=0)

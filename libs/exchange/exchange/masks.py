@@ -50,6 +50,21 @@ def mask_of(item: Item, rule: MaskRule | None) -> Mask:
     return _BY_STANDARD.get(item.standard or "", Mask.HIDDEN)
 
 
+def shown(mask: Mask, text: str) -> str:
+    """A value masked here, exactly as the database masks it: for what does not come out of the database."""
+    match mask:
+        case Mask.NAME:
+            return text[:1] + "*" * (len(text) - 1)
+        case Mask.ID_NUMBER:
+            return "****" if len(text) < 15 else f"{text[:6]}********{text[-4:]}"
+        case Mask.PHONE:
+            return "****" if len(text) < 11 else f"{text[:3]}****{text[-4:]}"
+        case Mask.ADDRESS:
+            return "****" if len(text) < 4 else f"{text[:3]}****"
+        case Mask.HIDDEN:
+            return "****"
+
+
 def masked(mask: Mask, column: str) -> str:
     """SQL that shows a column masked, as text; null where it is null."""
     return f"case when {column} is not null then {_SQL[mask].format(c=column)} end"

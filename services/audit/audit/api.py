@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from audit import service
-from audit.domain import Call, Search, Thread
+from audit.domain import Call, Outcome, Search, Thread
 from common.db import Db
 from common.events import CallRecord
 from common.http import Authenticated, Out
@@ -18,16 +18,18 @@ class CallOut(Out):
     worker: str
     start: UUID
     record: CallRecord
+    outcome: Annotated[Outcome, Field(description="外部调用有始无终：60 秒内为 pending，之后为 unknown")]
 
     @classmethod
     def of(cls, call: Call) -> "CallOut":
-        return cls(worker=call.worker, start=call.start, record=call.record)
+        return cls(worker=call.worker, start=call.start, record=call.record, outcome=call.outcome)
 
 
 class ThreadOut(Out):
     """调用 → 授权 → 申请 → 决定（版本与条款）→ 批次 → 文件（摘要）."""
 
     call: CallOut
+    begun: CallOut | None
     unit: dict[str, Any] | None
     service: dict[str, Any] | None
     grant: dict[str, Any] | None
@@ -41,6 +43,7 @@ class ThreadOut(Out):
     def of(cls, thread: Thread) -> "ThreadOut":
         return cls(
             call=CallOut.of(thread.call),
+            begun=CallOut.of(thread.begun) if thread.begun else None,
             unit=thread.unit,
             service=thread.service,
             grant=thread.grant,
@@ -92,6 +95,13 @@ def routes(db: Db) -> APIRouter:
     async def thread(call: UUID, caller: Authenticated) -> ThreadOut:
         async with db.begin() as tx:
             return ThreadOut.of(await service.thread(tx, call, caller))
+
+    @router.get("/unknown", tags=["留痕"], summary="开始了外部调用而结果不明的调用")
+    async def unknown(
+        caller: Authenticated, since: AwareDatetime, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> list[CallOut]:
+        async with db.begin() as tx:
+            return [CallOut.of(call) for call in await service.unknown(tx, since, limit, caller)]
 
     @router.get("/gaps", tags=["留痕"], summary="缺失的调用记录编号")
     async def gaps(caller: Authenticated) -> list[GapOut]:

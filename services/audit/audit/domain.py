@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -79,6 +80,13 @@ def keep(event: Event, meta: Meta) -> Kept:
         trace_id=meta.traceparent.split("-")[1] if meta.traceparent and meta.traceparent.count("-") == 3 else None,
         body=event.model_dump(mode="json"),
     )
+
+
+def service_for(unit: str | None, told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A service as a unit may see it: where and how a provider is asked is that provider's own (None: an auditor)."""
+    if told is None or unit is None or unit == told.get("provider") or told.get("interface") is None:
+        return told
+    return {**told, "interface": None}
 
 
 class Line(NamedTuple):
@@ -189,13 +197,29 @@ class Search:
         return any(value is not None for value in named)
 
 
+UNKNOWN_AFTER: Final = timedelta(seconds=60)
+"""After which a call that began an effect outside and has no end on record counts as unknown."""
+
+
+class Outcome(StrEnum):
+    """What the trail knows of a call's end."""
+
+    RECORDED = "recorded"
+    """Its record, or that of its end, is there."""
+    PENDING = "pending"
+    """It has begun an effect outside less than `UNKNOWN_AFTER` ago."""
+    UNKNOWN = "unknown"
+    """It has begun, and nobody can say how it ended; nothing was answered. An end that comes late makes it known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call's record with the worker that numbered it."""
+    """A call's record with the worker that numbered it; of one with an effect outside its end, else its beginning."""
 
     worker: str
     start: UUID
     record: CallRecord
+    outcome: Outcome = Outcome.RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +227,8 @@ class Thread:
     """A call, and everything that it rests on, each as the exchange told it at the time."""
 
     call: Call
+    begun: Call | None
+    """The record that was committed before an effect outside, if there was one."""
     unit: dict[str, Any] | None
     service: dict[str, Any] | None
     grant: dict[str, Any] | None

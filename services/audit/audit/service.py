@@ -1,6 +1,7 @@
 """What the trail does: keep what happens, and lead from a call back to the file and the article."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,6 +15,7 @@ from common.events import (
     Event,
     GrantChanged,
     Meta,
+    RecordKind,
     ServiceChanged,
     ShareApproved,
     ShareRequested,
@@ -65,9 +67,10 @@ async def thread(tx: AsyncSession, call_id: UUID, caller: Caller) -> Thread:
     Raises:
         CallUnknown: there is none, or the caller may not see it.
     """
-    found = await store.one(tx, call_id, seen_by=_seen_by(caller))
-    if found is None:
+    held = await store.records(tx, call_id, seen_by=_seen_by(caller))
+    if not held:
         raise errors.CallUnknown
+    found, last = held[0], held[-1]
     record = found.record
     at = record.recorded_at
 
@@ -78,8 +81,11 @@ async def thread(tx: AsyncSession, call_id: UUID, caller: Caller) -> Thread:
 
     return Thread(
         call=found,
+        begun=last if last.record.kind is RecordKind.BEGIN else None,
         unit=await told(UnitChanged, record.unit),
-        service=await told(ServiceChanged, record.service, record.service_version),
+        service=domain.service_for(
+            _seen_by(caller), await told(ServiceChanged, record.service, record.service_version)
+        ),
         grant=await told(GrantChanged, record.grant, record.grant_version),
         application=await told(ShareRequested, record.application),
         decision=await told(ShareApproved, record.application),
@@ -92,6 +98,12 @@ async def gaps(tx: AsyncSession, caller: Caller) -> list[dict[str, object]]:
     """Numbers of call records that are missing in the trail; empty if every call is accounted for."""
     caller.need(Role.AUDITOR)
     return await store.gaps(tx)
+
+
+async def unknown(tx: AsyncSession, since: datetime, limit: int, caller: Caller) -> list[Call]:
+    """Calls that asked a provider, or wrote, and of which nobody can say how they ended; nothing was answered."""
+    caller.need(Role.AUDITOR)
+    return await store.unknown(tx, since=since, limit=limit)
 
 
 async def make_partitions(tx: AsyncSession) -> None:

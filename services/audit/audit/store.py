@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audit.domain import Call, Kept, Line, Progress, Search
+from audit.domain import UNKNOWN_AFTER, Call, Kept, Line, Outcome, Progress, Search
 from common import delivery
-from common.events import CallRecord
+from common.events import CallRecord, RecordKind
 
 metadata: Final = sa.MetaData()
 
@@ -156,12 +156,30 @@ async def gaps(tx: AsyncSession) -> list[dict[str, Any]]:
 
 
 def _call(row: sa.Row[Any]) -> Call:
-    return Call(worker=row.worker, start=row.start, record=CallRecord.model_validate_json(row.record))
+    record = CallRecord.model_validate_json(row.record)
+    return Call(worker=row.worker, start=row.start, record=record, outcome=Outcome(row.outcome))
+
+
+_later: Final = call.alias("later")
+_ended: Final = sa.exists().where(
+    _later.c.call == call.c.call, _later.c.received_at == call.c.received_at, _later.c.kind == RecordKind.END.value
+)
+_begun: Final = call.c.kind == RecordKind.BEGIN.value
+_open: Final = sa.and_(_begun, sa.not_(_ended))
+_overdue: Final = call.c.received_at < sa.func.now() - UNKNOWN_AFTER
+_shown: Final = (
+    call.c.worker,
+    call.c.start,
+    call.c.record,
+    sa.case(
+        (sa.not_(_open), Outcome.RECORDED.value), (_overdue, Outcome.UNKNOWN.value), else_=Outcome.PENDING.value
+    ).label("outcome"),
+)
 
 
 async def find(tx: AsyncSession, search: Search, *, seen_by: str | None) -> list[Call]:
     """Calls that fit, the newest first; with `seen_by` only that unit's own calls and those of its resources."""
-    query = sa.select(call.c.worker, call.c.start, call.c.record).order_by(call.c.received_at.desc())
+    query = sa.select(*_shown).where(sa.not_(sa.and_(_begun, _ended))).order_by(call.c.received_at.desc())
     for column, value in (
         (call.c.trace_id, search.trace_id),
         (call.c.unit, search.unit),
@@ -186,12 +204,18 @@ def _entries_of(provider: str) -> sa.Select[tuple[str]]:
     return sa.select(kept.c.key).where(kept.c.topic == "catalog-changed", kept.c.body["provider"].astext == provider)
 
 
-async def one(tx: AsyncSession, call_id: UUID, *, seen_by: str | None) -> Call | None:
-    query = sa.select(call.c.worker, call.c.start, call.c.record).where(call.c.call == call_id)
+async def records(tx: AsyncSession, call_id: UUID, *, seen_by: str | None) -> list[Call]:
+    """The records of a call: its own or that of its end first, that of its beginning last."""
+    query = sa.select(*_shown).where(call.c.call == call_id)
     if seen_by is not None:
         query = query.where(sa.or_(call.c.unit == seen_by, call.c.entry.in_(_entries_of(seen_by))))
-    row = (await tx.execute(query.order_by(call.c.received_at).limit(1))).first()
-    return _call(row) if row else None
+    return [_call(row) for row in await tx.execute(query.order_by(_begun, call.c.received_at).limit(2))]
+
+
+async def unknown(tx: AsyncSession, *, since: datetime, limit: int) -> list[Call]:
+    """Calls that began an effect outside and whose end is not known, the oldest first."""
+    query = sa.select(*_shown).where(_open, _overdue, call.c.received_at >= since)
+    return [_call(row) for row in await tx.execute(query.order_by(call.c.received_at).limit(limit))]
 
 
 async def newest(

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from catalog import service
 from catalog.domain import description, entries, pages, services
+from catalog.domain.keeper import Keeper
 from catalog.domain.services import ServiceContent, State
-from catalog.service import Keeper
 from common import schemas
 from common.db import Db
 from common.entry import EntryContent

@@ -1,10 +1,11 @@
 """The catalogue, put together."""
 
 from catalog import api, stream
-from catalog.service import Keeper
+from catalog.domain.keeper import Keeper
 from catalog.settings import CatalogSettings
 from common import changes, db, host, http
 from common.clock import Clock, now
+from common.reach import Reach
 from policy import PolicyError, load_shipped
 
 NAME = "catalog"
@@ -14,7 +15,8 @@ ABOUT = "目录服务：公共数据资源目录的条目、信息项、代码�
 def build(settings: CatalogSettings, *, clock: Clock = now) -> host.Parts:
     """Nothing is connected yet. A test gives its own clock."""
     database = db.connect(settings.database_url, application=NAME)
-    keeper = Keeper(clock=clock, book=load_shipped())
+    reach = Reach.of(settings.provider_networks, settings.provider_hosts, settings.provider_special)
+    keeper = Keeper(clock=clock, book=load_shipped(), reach=reach)
     parts = host.assemble(
         settings,
         service=NAME,

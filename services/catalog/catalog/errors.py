@@ -68,5 +68,11 @@ class ServiceUnfit(Invalid):
     code = "service-unfit"
 
 
+class InterfaceUnfit(Invalid):
+    """The registration of a provider's interface does not fit the service, or leads where none may live."""
+
+    code = "interface-unfit"
+
+
 class UnitNotActive(Forbidden):
     code = "unit-not-active"

@@ -1,7 +1,7 @@
 """What the catalogue does: one function per use case, inside a transaction that the edge opened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -9,29 +9,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from catalog import errors, store
 from catalog.domain import code_sets as code_set_events
-from catalog.domain import entries, services
+from catalog.domain import entries, interfaces, services
 from catalog.domain.description import CodeSet, Described
 from catalog.domain.entries import Draft, DraftState, Entry, ReviewedAs
+from catalog.domain.keeper import Keeper
 from catalog.domain.services import Service, ServiceContent, State
 from catalog.store import CodeSetRow, DataRow, StepRow, UnitRow
 from common import outbox
-from common.clock import Clock
 from common.entry import EntryContent
 from common.events import BatchIngested, CodeName, UnitChanged, UnitState
 from common.ids import uuid7
 from common.roles import Caller, Role
-from policy import Book
 
 TOLD_OUTSIDE: Final = frozenset({"published", "withdrawn"})
 """Steps of an entry that are everybody's business; how it came to be is the unit's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """What the use cases lean on beside the transaction."""
-
-    clock: Clock
-    book: Book
 
 
 async def _step(tx: AsyncSession, entry: str, action: str, by: str, at: datetime, **more: str | None) -> None:
@@ -228,6 +219,7 @@ async def register_service(
     if held.edition is None or held.withdrawn:
         raise errors.EntryState("只有已发布的条目可以登记服务", state="not-published")
     services.check(content, held.edition.content.described())
+    interfaces.check_address(content.interface, keeper.reach)
     at = keeper.clock()
     made = Service(
         code=code,
@@ -263,6 +255,7 @@ async def move_service(
         await _active_unit(tx, held.provider)
         if caller.account == held.registered_by:
             raise errors.NotSeparated("登记服务的人不能自己启用它")
+        interfaces.check_address(held.content.interface, keeper.reach)
         if not services.known_outside(held):
             # The entry may have been published anew since the service was registered.
             assert entry.edition is not None
@@ -287,7 +280,9 @@ async def list_services(tx: AsyncSession, entry_code: str, caller: Caller) -> li
     held = _seen(await store.entry(tx, entry_code), caller)
     found = await store.services(tx, held.code)
     inside = _inside(held.provider, caller)
-    return [service for service in found if inside or services.known_outside(service)]
+    if inside:
+        return found
+    return [services.for_others(service) for service in found if services.known_outside(service)]
 
 
 async def service(tx: AsyncSession, code: str, caller: Caller) -> Service:
@@ -295,7 +290,7 @@ async def service(tx: AsyncSession, code: str, caller: Caller) -> Service:
     found = await store.service(tx, code)
     if not _inside(found.provider, caller) and not services.known_outside(found):
         raise errors.ServiceUnknown("没有这个服务", service=code)
-    return found
+    return found if _inside(found.provider, caller) else services.for_others(found)
 
 
 async def described(tx: AsyncSession, code: str, caller: Caller) -> Described:

@@ -9,6 +9,13 @@ from common.settings import MigrationSettings, ServiceSettings
 class CatalogSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="CATALOG_")
 
+    provider_networks: tuple[str, ...] = ()
+    """Networks (CIDR) in which interfaces of providers may be registered; the gateway checks by its own."""
+    provider_hosts: tuple[str, ...] = ()
+    """Names of hosts that may be registered, or ends of them with a dot before."""
+    provider_special: tuple[str, ...] = ()
+    """Loopback or link-local networks that are let in all the same: for a demonstration only."""
+
 
 class CatalogMigration(MigrationSettings):
     model_config = SettingsConfigDict(env_prefix="CATALOG_")

@@ -1,7 +1,7 @@
 """What the catalogue reads: units, to know who may work; batches, to know how fresh the data are."""
 
 from catalog import service
-from catalog.service import Keeper
+from catalog.domain.keeper import Keeper
 from common import bus, inbox
 from common.db import Db
 from common.events import BatchIngested, Meta, UnitChanged

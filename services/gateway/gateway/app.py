@@ -16,6 +16,7 @@ from common import bus, clock, db, host
 from common.health import Health
 from common.keys import Pepper
 from common.outbox import Relay
+from common.reach import Reach
 from common.state import StateReader
 from gateway import api, jobs, stream
 from gateway.domain.cursors import Seal
@@ -25,6 +26,9 @@ from gateway.domain.memory import STATES, Memory
 from gateway.domain.origins import Ingress
 from gateway.domain.records import Call
 from gateway.domain.signing import Signer
+from gateway.provider import Limits as ProviderLimits
+from gateway.provider import Providers
+from gateway.providing import Provided
 from gateway.service import Gateway, Reply
 from gateway.settings import GatewaySettings, RelaySettings
 from gateway.store.claims import Claims
@@ -77,6 +81,7 @@ class Worker:
         self._fresh = Freshness(settings.lease, time.monotonic)
         self._http = httpx2.AsyncClient(timeout=jobs.ASK_WITHIN, trust_env=False)
         self._watch = jobs.Watch(self._fresh, self._state, self._sources())
+        self._providers = _providers(settings)
         self._gateway = Gateway(
             memory=self._memory,
             reader=self._reader,
@@ -92,6 +97,12 @@ class Worker:
             fresh=self._fresh,
             flood=self._flood,
             nonces=self._nonces,
+            provided=Provided(
+                self._providers,
+                self._recorder,
+                Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
+                clock.now,
+            ),
         )
         self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
         self._measures = jobs.Measures()
@@ -146,6 +157,7 @@ class Worker:
         measures.gauge(
             "gateway_flood_sources", "Source addresses whose refusals are counted", lambda: self._flood.sources
         )
+        measures.registry.register(jobs.ProviderMeasures(self._providers.states))
         return made
 
     def _door(self, calls: api.Calls) -> jobs.Door:
@@ -166,6 +178,7 @@ class Worker:
             stack.push_async_callback(self._recorder.stop)
             stack.push_async_callback(self._claims.stop)
             stack.push_async_callback(self._nonces.stop)
+            stack.push_async_callback(self._providers.stop)
             self._meter.start()
             stack.push_async_callback(self._meter.stop)
             self._state.start()
@@ -189,6 +202,12 @@ class Worker:
     def _first(self) -> asyncio.Event | None:
         """What a worker among several waits for before it takes its part of the port: the others answer meanwhile."""
         return self._watch.first if self._settings.operations_path else None
+
+
+def _providers(settings: GatewaySettings) -> Providers:
+    reach = Reach.of(settings.provider_networks, settings.provider_hosts, settings.provider_special)
+    limits = ProviderLimits(settings.provider_calls, settings.provider_answer)
+    return Providers(reach, settings.provider_credentials, limits, authorities=settings.provider_authorities or None)
 
 
 async def _settle(caught_up: asyncio.Event) -> None:

@@ -41,6 +41,7 @@ class Trouble(StrEnum):
     STORE = "store"
     TRAIL = "trail"
     GRANTS = "grants"
+    PROVIDER = "provider"
     OVERLOAD = "overload"
 
 
@@ -66,3 +67,40 @@ class Unavailable(Exception):  # noqa: N818  an answer, not a malfunction
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.value)
         self.trouble = trouble
+
+
+class Fault(StrEnum):
+    """What was wrong with a provider's interface: for operators, in log and metrics; callers learn `provider` only."""
+
+    ADDRESS = "address"
+    """Its URL, or what its name resolves to, lies where no provider may live."""
+    CREDENTIAL = "credential"
+    """What it wants to be shown is not in the folder of secrets."""
+    BUSY = "busy"
+    """As many calls as it is given at once are under way."""
+    OPEN = "open"
+    """It did not answer lately, and is left alone for a while."""
+    CONNECTION = "connection"
+    DEADLINE = "deadline"
+    STATUS = "status"
+    REDIRECT = "redirect"
+    REFUSED = "refused"
+    """It answered that it will not (4xx, a SOAP fault of the client)."""
+    TOO_LARGE = "too-large"
+    TOO_MANY = "too-many"
+    MALFORMED = "malformed"
+    """Its answer is no JSON or XML as it is read here."""
+    MEMBER = "member"
+    """Its answer has not what the registration says."""
+    VALUE = "value"
+    """A value does not fit its item."""
+    DISOBEYED = "disobeyed"
+    """A record does not match what was asked."""
+
+
+class ProviderFault(Unavailable):
+    """A provider's interface failed this call."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(Trouble.PROVIDER)
+        self.fault = fault

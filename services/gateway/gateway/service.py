@@ -1,12 +1,14 @@
 """A call, from its parameters to its answer: decided, read, formed, recorded; in this order and no other."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from common import log
 from common.clock import Clock
+from common.events import RecordKind
 from common.keys import Pepper
 from gateway.domain import answers, decisions, records
 from gateway.domain.access import Access
@@ -21,6 +23,7 @@ from gateway.domain.records import Call
 from gateway.domain.requests import Headers, body_kind, notes_of, parameters, service_of
 from gateway.domain.signatures import Message
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
+from gateway.providing import Provided, as_kind
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
 from gateway.store.nonces import Nonces
@@ -65,6 +68,7 @@ class Gateway:
     fresh: Freshness
     flood: Flood
     nonces: Nonces
+    provided: Provided
 
 
 async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, headers: Headers, body: bytes) -> Reply:
@@ -112,7 +116,7 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     call.checked_at = gateway.clock()
     if access.scope.verify:
         await _count_claims(gateway, call, plan)
-    found = await (_find(gateway, plan) or _page(gateway, plan, behind))
+    found = await _source(gateway, call, plan, behind)
     while memory.changes != seen:
         # The grant is read again just before the answer: what was taken back meanwhile is not given.
         seen = memory.changes
@@ -121,7 +125,7 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
             await _use_up(gateway, call.proof)
         if not again.same_as(plan):
             plan = call.plan = again
-            found = await (_find(gateway, plan) or _page(gateway, plan, behind))
+            found = await _source(gateway, call, plan, behind)
     call.sourced_at = gateway.clock()
     template = plan.template
     rows = (answers.verified(template, found.rows),) if template.claimed else found.rows
@@ -163,6 +167,14 @@ async def _count_claims(gateway: Gateway, call: Call, plan: Plan) -> None:
     await gateway.claims.admit(call.who.unit, identity, claims)
 
 
+def _source(gateway: Gateway, call: Call, plan: Plan, behind: Place | None) -> Awaitable[Rows]:
+    """The rows of a call: the exchange store's, or the provider's own."""
+    assert call.who.service is not None
+    if call.who.service.interface is not None:
+        return gateway.provided.rows(call, plan)
+    return _find(gateway, plan) or _page(gateway, plan, behind)
+
+
 def _find(gateway: Gateway, plan: Plan) -> "asyncio.Future[Rows] | None":
     """The rows of a call that finds one at most; None if it may find more."""
     shape, paging = plan.template.shape, plan.paging
@@ -197,6 +209,9 @@ def _headers(gateway: Gateway, call: Call, given: dict[str, str], plan: Plan, fo
     as_of: tuple[Header, ...] = () if found.as_of is None else ((b"x-data-as-of", found.as_of.encode()),)
     if plan.template.claimed or plan.output.single:
         return as_of
+    if call.outside is not None:
+        # The provider's whole answer was here: counted, and its pages are told by number.
+        return ((b"x-total-count", b"%d" % call.outside.total),)
     if found.place is not None:
         cursor = gateway.seal.close(found.place, _question(call, given))
         return (*as_of, (b"x-next-cursor", cursor.encode()))
@@ -223,11 +238,13 @@ async def _recorded(gateway: Gateway, call: Call, reply: Reply, output: Format) 
 
 async def _keep(gateway: Gateway, call: Call, digest: str | None) -> Trouble | None:
     """Commit the record of a call; what kept it from being committed, if anything did."""
-    if call.code != SUCCESS and not _alone(gateway, call):
+    if call.code != SUCCESS and call.outside is None and not _alone(gateway, call):
         return None
     try:
         made = records.record(call, digest, gateway.evidence, gateway.clock())
-        await gateway.recorder.record(made if call.proof is None else call.proof.noted(made))
+        if call.proof is not None:
+            made = call.proof.noted(made)
+        await gateway.recorder.record(made if call.outside is None else as_kind(RecordKind.END, made))
     except Unavailable as trouble:
         return trouble.trouble
     except Exception as error:  # noqa: BLE001  without its record no answer leaves, whatever is broken

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
@@ -11,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from common.auth import LEASE
 from common.settings import MigrationSettings, ServiceSettings, Settings
 from gateway.domain.signing import Signer
+from gateway.provider import AT_ONCE, MAX_ANSWER
 
 
 def _signs(key: SecretStr) -> SecretStr:
@@ -50,6 +52,20 @@ class GatewaySettings(ServiceSettings):
     """JSON: networks of the proxies that end TLS; what they say of the caller is believed, and of nobody else."""
     ingress_certificates: bool = False
     """Whether the ingress verifies client certificates, and overwrites what callers write of theirs."""
+    provider_networks: tuple[str, ...] = ()
+    """Networks (CIDR) in which providers' own interfaces are called; none: no such service is answered."""
+    provider_hosts: tuple[str, ...] = ()
+    """Names of hosts that may be called, or ends of them with a dot before; they must resolve into the networks."""
+    provider_special: tuple[str, ...] = ()
+    """Loopback or link-local networks that are called all the same: for a demonstration only."""
+    provider_credentials: Path | None = None
+    """A folder of secrets with a file `{unit}.{name}` for each credential that providers want to be shown."""
+    provider_authorities: str = ""
+    """A file of certificates of authorities that providers' certificates are issued by, beside the system's."""
+    provider_calls: int = Field(default=AT_ONCE, ge=1)
+    """Calls of one provider under way in a worker; beyond, 503 at once."""
+    provider_answer: int = Field(default=MAX_ANSWER, ge=1024, le=16 * 1024 * 1024)
+    """Bytes of a provider's answer, as it comes and inflated."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)

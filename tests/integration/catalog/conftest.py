@@ -8,10 +8,16 @@ from tests.support.registry_values import unit_changed
 from tests.support.running import running
 
 
+def build(settings, **clock):
+    """With a network and names for the interfaces of providers."""
+    where = {"provider_networks": ("10.0.0.0/8",), "provider_hosts": (".example.org",)}
+    return app.build(settings.model_copy(update=where), **clock)
+
+
 @pytest.fixture(scope="session")
 async def running_catalog(installation):
     with installation.fresh("catalog") as database:
-        async with running("catalog", app.build, CatalogSettings, database) as made:
+        async with running("catalog", build, CatalogSettings, database) as made:
             yield made
 
 

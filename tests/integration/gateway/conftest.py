@@ -9,6 +9,8 @@ from tests.support.exchange_store import Store
 from tests.support.gateway_door import Door, opened
 from tests.support.gateway_world import World
 from tests.support.installation import Fresh, Installation
+from tests.support.provider_server import Provider
+from tests.support.provider_world import Asked, asked
 from tests.support.streets import ROWS, STREETS
 
 
@@ -48,4 +50,17 @@ async def door(world: World, store: Store, outbox: Fresh) -> AsyncIterator[Door]
     async with opened(
         world=world, store_url=store.database.url(READER), outbox_url=outbox.app_url, admin_url=outbox.admin_url()
     ) as made:
+        yield made
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with Provider() as made:
+        yield made
+
+
+@pytest.fixture
+async def at(store: Store, outbox: Fresh, provider: Provider) -> AsyncIterator[Asked]:
+    """A gateway before a provider's own interface."""
+    async with asked(store, outbox, provider) as made:
         yield made

@@ -26,6 +26,21 @@ def test_every_row_of_every_page_comes_once_and_in_order():
     assert [told.form(n) for n in range(3)] == [asked, {**asked, "cursor": "c1"}, {**asked, "cursor": "c2"}]
 
 
+def test_without_cursors_pages_are_told_by_number_until_all_rows_have_come():
+    """As of a service that a provider's own interface answers."""
+    lengths = (3, 3, 1)
+    numbers = iter(range(7))
+    told = scripted(*(success([{"n": next(numbers)} for _ in range(n)], X_Total_Count="7") for n in lengths))
+    assert [row["n"] for row in told.gateway().records("people", METHOD_KEY, page_size=3)] == list(range(7))
+    asked = {"rsStructure": "LM", "pageSize": "3"}
+    assert [told.form(n) for n in range(3)] == [asked, {**asked, "page": "2"}, {**asked, "page": "3"}]
+
+
+def test_rows_that_are_gone_when_their_page_is_asked_for_end_the_walk():
+    told = scripted(success([{"n": 1}], X_Total_Count="3"), success([], X_Total_Count="1"))
+    assert len(list(told.gateway().records("people", METHOD_KEY, page_size=1))) == 1
+
+
 def test_a_page_is_asked_for_when_it_is_wanted():
     told = scripted(*pages_of(2, 2))
     rows = told.gateway().records("streets", METHOD_KEY)

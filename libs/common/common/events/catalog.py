@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import AwareDatetime, Field
 
 from common.events.base import Part, StateEvent
+from common.events.interfaces import Interface
 from common.events.parts import (
     Basis,
     EntryCode,
@@ -124,6 +125,8 @@ class ServiceChanged(StateEvent):
     changed_at: AwareDatetime
     changed_by: str
     reason: str | None
+    interface: Interface | None = None
+    """How the provider is called, where it is the source."""
 
     @property
     def key(self) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from catalog.domain.entries import resource_version
 from catalog.domain.pages import Block, Cell, Code, Document, Heading, Listing, Prose, Table
 from catalog.domain.services import Service, State
-from common.events import CodeName, Item, ItemType, Mode, Operator
+from common.events import CodeName, Item, ItemType, Mode, Operator, SourceKind
 
 ADDRESS: Final = "http://{IP}:{端口}"
 """As the annex writes it: where the gateway is, the platform tells each unit."""
@@ -28,7 +28,7 @@ CODES: Final[tuple[tuple[str, str, str], ...]] = (
     ("207", "服务调用已超过预警值, 暂时不能调用", "等待下一秒或次日；验证服务则为同一对象一日内验证过多"),
     ("206", "参数值异常, 请核实参数值。注: 参数值区分大小写", "检查值的类型、长度、代码和校验位"),
     ("301", "结果不唯一", "补充条件，或改用 LM 结构"),
-    ("500", "平台暂不可用, 请稍后重试", "HTTP 503；按 Retry-After 稍后重试"),
+    ("500", "平台暂不可用, 请稍后重试", "HTTP 503；按 Retry-After 稍后重试，原因见应答头 X-Reason"),
 )
 """Codes with the annex's memos, in the order in which the gateway checks, and what to do."""
 _STATES: Final = {
@@ -36,6 +36,11 @@ _STATES: Final = {
     State.ACTIVE: "可用",
     State.STOPPED: "已停用",
     State.WITHDRAWN: "已撤销",
+}
+_SOURCES: Final = {
+    SourceKind.STORE: "交换库（提供单位归集的数据）",
+    SourceKind.PROVIDER: "提供单位自有接口，调用时由网关实时查询",
+    SourceKind.WRITE: "写入",
 }
 _OPERATORS: Final = {
     Operator.EQ: "等于",
@@ -140,6 +145,7 @@ def _about(found: Described) -> list[Block]:
         ("状态", _STATES[service.state]),
         ("访问方式", "；".join(modes(found))),
         ("提供单位", f"{found.provider_name}（{service.provider}）"),
+        ("数据源", _SOURCES[service.content.source]),
         ("资源", f"{found.entry_name}（{service.entry}）"),
         ("资源版本", Code(resource_version(service.entry, service.structure))),
         ("地址", Code(f"POST {ADDRESS}/{service.code}")),
@@ -206,10 +212,14 @@ def _options(found: Described) -> list[Block]:
     if content.mode is Mode.QUERY:
         orderings = "、".join(f"{code}、-{code}" for code in content.orderings)
         size = min(100, content.page_limit)
+        rows.append(
+            (Code("pageSize"), f"1 至 {content.page_limit}", str(size), "每页行数；更大的值按上限，超过1000为206")
+        )
+        stored = content.source is SourceKind.STORE
+        if stored:
+            rows.append((Code("cursor"), "上一页应答头 X-Next-Cursor 的值", "", "下一页；其他参数须与上一页相同"))
         rows += [
-            (Code("pageSize"), f"1 至 {content.page_limit}", str(size), "每页行数；更大的值按上限，超过1000为206"),
-            (Code("cursor"), "上一页应答头 X-Next-Cursor 的值", "", "下一页；其他参数须与上一页相同"),
-            (Code("page"), "从1起", "1", "页码，只到第10000行；不与 cursor 同用"),
+            (Code("page"), "从1起", "1", "页码，只到第10000行" + ("；不与 cursor 同用" if stored else "")),
             (Code("orderBy"), orderings or "此服务没有可选的排序", "", "省略时按主键升序；前加 - 为降序，空值在后"),
         ]
     return [Heading(2, "可选参数"), Table(("参数", "值", "默认", "说明"), tuple(rows))]
@@ -220,11 +230,14 @@ def _answer(found: Described) -> list[Block]:
     headers: list[tuple[Cell, ...]] = [
         (Code("X-Trace-Id"), "这次调用的编号，查询和申诉时提供"),
         (Code("Content-Digest"), "应答内容的 SHA-256（RFC 9530），使用前应核对"),
-        (Code("X-Data-As-Of"), "数据最近一批的时间"),
     ]
+    stored = found.service.content.source is SourceKind.STORE
+    if stored:
+        headers.append((Code("X-Data-As-Of"), "数据最近一批的时间"))
     if found.service.content.mode is Mode.QUERY:
+        if stored:
+            headers.append((Code("X-Next-Cursor"), "还有下一页时的游标"))
         headers += [
-            (Code("X-Next-Cursor"), "还有下一页时的游标"),
             (Code("X-Total-Count"), "符合条件的总行数，易得时才有"),
         ]
     return [

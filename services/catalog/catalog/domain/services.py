@@ -9,9 +9,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog import errors
+from catalog.domain import interfaces
 from catalog.domain.entries import says
 from common.entry import Name
-from common.events import Input, Item, ItemType, Mode, Operator, ServiceChanged, ServiceState, SourceKind
+from common.events import Input, Interface, Item, ItemType, Mode, Operator, ServiceChanged, ServiceState, SourceKind
 from common.events.parts import ItemCode
 
 ORDERED: Final = frozenset({ItemType.DATE, ItemType.DATETIME, ItemType.INTEGER, ItemType.NUMERIC})
@@ -47,6 +48,7 @@ class ServiceContent(BaseModel):
     claims: tuple[ItemCode, ...] = Field(default=(), max_length=50, description="真伪验证：可被验证的信息项")
     orderings: tuple[ItemCode, ...] = Field(default=(), max_length=50)
     page_limit: int = Field(default=1000, ge=1, le=1000)
+    interface: Interface | None = Field(default=None, description="数据源为提供单位自有接口时，该接口的登记")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ def check(content: ServiceContent, items: Iterable[Item]) -> None:
         ServiceUnfit: it names an item that is not there, or an operator that its type does not allow.
     """
     by_code = {item.code: item for item in items}
-    if content.source is not SourceKind.STORE:
-        raise errors.ServiceUnfit("目前只支持以交换库为数据源的服务", source=content.source.value)
+    if content.source is SourceKind.WRITE or (content.source is SourceKind.PROVIDER) != (content.interface is not None):
+        raise errors.ServiceUnfit("数据源为交换库，或登记了的提供单位自有接口", source=content.source.value)
     named = [i.item for i in content.inputs]
     for code in (*named, *content.identity, *content.claims, *content.orderings):
         if code not in by_code:
@@ -90,6 +92,12 @@ def check(content: ServiceContent, items: Iterable[Item]) -> None:
             raise errors.ServiceUnfit("身份项不能同时是被验证项")
     elif content.identity or content.claims:
         raise errors.ServiceUnfit("查询服务没有身份项和被验证项")
+    if content.interface is not None:
+        asked = [
+            *content.inputs,
+            *(Input(item=code, operators=(Operator.EQ,), required=True) for code in content.identity),
+        ]
+        interfaces.check(content.interface, by_code, asked, (*content.claims, *content.orderings))
 
 
 def _check_input(found: Input, item: Item) -> None:
@@ -121,6 +129,11 @@ def known_outside(service: Service) -> bool:
     return service.version > 0
 
 
+def for_others(service: Service) -> Service:
+    """The service as other units see it: where and how a provider is asked is none of their business."""
+    return replace(service, content=service.content.model_copy(update={"interface": None}))
+
+
 def event(service: Service, items: tuple[Item, ...]) -> ServiceChanged:
     """What the exchange is told of a service that is or was out."""
     content = service.content
@@ -143,4 +156,5 @@ def event(service: Service, items: tuple[Item, ...]) -> ServiceChanged:
         changed_at=service.changed_at,
         changed_by=service.changed_by,
         reason=service.reason,
+        interface=content.interface,
     )

@@ -54,12 +54,13 @@ class Scope:
 
     __slots__ = ("_templates", "columns", "ready", "row_conditions", "source", "structure", "unseen", "verify")
 
-    def __init__(self, service: Service, grant: Grant, ready: ResourceReady) -> None:
+    def __init__(self, service: Service, grant: Grant, ready: ResourceReady | None) -> None:
         self.structure: Structure = service.structure
         self.ready = ready
         self.verify = service.mode is Mode.VERIFY
         self.source = Source(
-            view=f"{quoted(ready.view_schema)}.{quoted(ready.view_name)}",
+            # Where a provider is asked no view is read.
+            view=f"{quoted(ready.view_schema)}.{quoted(ready.view_name)}" if ready is not None else "",
             version=service.resource_version,
             key=self.structure.key,
         )

@@ -171,7 +171,9 @@ def admit(who: Who, memory: Memory, *, address: str, at: datetime, proof: Proof 
     service, grant = who.service, who.grant
     assert service is not None
     assert grant is not None
-    if not memory.running or not service.in_use or not memory.readable(service.resource_version):
+    if not memory.running or not service.in_use:
+        raise Refused(Code.STOPPED)
+    if service.interface is None and not memory.readable(service.resource_version):
         raise Refused(Code.STOPPED)
     unit = memory.units.get(grant.unit)
     if unit is None or unit.state is not UnitState.ACTIVE:

@@ -14,6 +14,7 @@ from common.events import (
     GrantedItem,
     GrantState,
     Input,
+    Interface,
     Item,
     Mode,
     Operator,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.domain.records import Stub
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_ANSWERED: Final = frozenset({(SourceKind.STORE, Mode.QUERY), (SourceKind.STORE, Mode.VERIFY)})
+_ANSWERED: Final = frozenset({SourceKind.STORE, SourceKind.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +78,33 @@ class Service:
     code: str
     version: int
     entry: str
+    provider: str
+    """The unit whose data it answers with."""
     resource_version: str
     mode: Mode
     page_limit: int
     in_use: bool
-    """Whether it is active, and of a kind that is answered: the exchange store's so far."""
+    """Whether it is active, and of a kind that is answered."""
     structure: Structure
+    interface: Interface | None
+    """The provider's own, where it is asked; None where the exchange store is."""
 
     @classmethod
     def of(cls, told: ServiceChanged, structure: Structure) -> "Service":
         # A verification without identity or claims can only be a mistake; it is out of use rather than open.
         whole = told.mode is Mode.QUERY or bool(structure.identity and structure.claims)
+        answered = told.source in _ANSWERED and (told.source is SourceKind.PROVIDER) == (told.interface is not None)
         return cls(
             code=told.service,
             version=told.version,
             entry=told.entry,
+            provider=told.provider,
             resource_version=told.resource_version,
             mode=told.mode,
             page_limit=told.page_limit,
-            in_use=told.state is ServiceState.ACTIVE and (told.source, told.mode) in _ANSWERED and whole,
+            in_use=told.state is ServiceState.ACTIVE and answered and whole,
             structure=structure,
+            interface=told.interface,
         )
 
 

@@ -76,16 +76,17 @@ class Memory:
         """What the grant lets one see of its service as both are now; None if that is nothing.
 
         Raises:
-            KeyError: the resource cannot be read (see `readable`).
+            KeyError: it is answered from the exchange store, and the resource cannot be read (see `readable`).
         """
-        ready = self.ready[service.resource_version]
+        ready = self.ready[service.resource_version] if service.interface is None else None
         held = grant.access
         if held is not None and held.scope.structure is service.structure and held.scope.ready is ready:
             return held
         if not possible(service, grant):
             return None
         single = tuple((condition.item, len(condition.values) == 1) for condition in grant.row_filter)
-        name = (id(service.structure), service.mode, ready.resource_version, ready.version, grant.items, single)
+        view = (ready.resource_version, ready.version) if ready is not None else None
+        name = (id(service.structure), service.mode, view, grant.items, single)
         scope = self._scopes.get(name)
         if scope is None:
             scope = self._scopes[name] = Scope(service, grant, ready)

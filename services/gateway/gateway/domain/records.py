@@ -16,6 +16,7 @@ from common.keys import Pepper
 from gateway.domain.access import Bindable, Template
 from gateway.domain.decisions import NOBODY, Plan, Who
 from gateway.domain.grants import Service
+from gateway.domain.outside import Outside
 from gateway.domain.proofs import Proof
 from gateway.domain.quotas import Charge
 from gateway.domain.requests import NO_NOTES, Notes
@@ -49,6 +50,8 @@ class Call:
     """Whether its headers of the ingress are the ingress's."""
     proof: Proof | None = None
     """Where its grant demands one."""
+    outside: Outside | None = None
+    """What it did outside the platform; its record is then that of its end."""
 
 
 def content_digest(answer: bytes) -> tuple[str, bytes]:

@@ -3,6 +3,7 @@
 from gateway.jobs.asking import WITHIN as ASK_WITHIN
 from gateway.jobs.asking import Source, Tokens
 from gateway.jobs.measures import Measures
+from gateway.jobs.provider_measures import ProviderMeasures
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
 from gateway.jobs.tallies import Tallies
 from gateway.jobs.watching import Watch
@@ -14,6 +15,7 @@ __all__ = [
     "Group",
     "Limits",
     "Measures",
+    "ProviderMeasures",
     "Server",
     "Source",
     "Stop",
