@@ -37,10 +37,15 @@ def without(member):
     return tells({"data": {"list": [{name: value for name, value in RECORD.items() if name != member}]}})
 
 
+def declared(body):
+    """The same with a document type."""
+    return body.replace(b'<?xml version="1.0"?>', DTD)
+
+
 HTML = b"<html><body>" + CANARY.encode() + b"</body></html>"
 REFUSED = f"<s:Fault><faultcode>s:Client</faultcode><faultstring>{CANARY}</faultstring></s:Fault>"
 BROKEN = f"<s:Fault><faultcode>s:Server</faultcode><faultstring>{CANARY}</faultstring></s:Fault>"
-DTD = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+DTD = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "0001"><!ENTITY b "&a;">]>'
 REST = {
     "never answers": (hangs, "deadline"),
     "a byte in a while": (drips, "deadline"),
@@ -83,8 +88,9 @@ REST = {
     "somebody else": (one(no="0002"), "disobeyed"),
 }
 SOAP = {
-    "a document type": (DTD + soap([PEOPLE[0]]), "malformed"),
-    "an entity": (DTD + envelope("<findResponse>&b;</findResponse>"), "malformed"),
+    "a document type": (declared(soap([PEOPLE[0]])), "malformed"),
+    "an entity": (declared(soap([PEOPLE[0]]).replace(b"0001", b"&b;")), "malformed"),
+    "a processing instruction": (soap([PEOPLE[0]]).replace(b"<people>", b"<?x y?><people>"), "malformed"),
     "no XML": (b"{}", "malformed"),
     "no envelope": (b"<people/>", "malformed"),
     "nested too deeply": (envelope("<a>" * 100 + "</a>" * 100), "malformed"),
