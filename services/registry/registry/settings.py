@@ -33,7 +33,7 @@ class RegistrySettings(ServiceSettings):
     """The secret of the keyed hashes of unit keys; the gateway holds the same."""
     clients: Json[dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]]
     """JSON: the services that may have tokens of their own, each with the SHA-256 of its secret in hexadecimal."""
-    answer_keys: list[AnswerKey] = Field(default_factory=list)
+    answer_keys: Json[list[AnswerKey]]
     """JSON: the public keys (JWK) by which callers check the gateway's answers, the newest first; told to everybody."""
 
 
@@ -54,4 +54,5 @@ def example() -> RegistrySettings:
         pepper_id="example",
         pepper=SecretStr("-" * 32),
         clients="{}",  # type: ignore[arg-type]  # the plugin asks for what the JSON holds
+        answer_keys="[]",  # type: ignore[arg-type]  # as above
     )

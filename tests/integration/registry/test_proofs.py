@@ -127,6 +127,7 @@ async def test_a_withdrawn_unit_gets_none(registry, register):
 async def test_everybody_may_see_by_which_keys_answers_are_checked(registry):
     answer = await registry.http.get("/.well-known/answer-keys.json")
     assert answer.status_code == 200
+    assert len(answer.json()["keys"]) == 1
     assert all(set(key) >= {"kty", "crv", "x", "kid"} and "d" not in key for key in answer.json()["keys"])
 
 
