@@ -202,7 +202,8 @@ _TOKENS: Final = st.sampled_from(
     [b"\r\n", b"\n", b"\r", b"\x00", b" ", b":", b"\r\n\r\n", b"\xff", b"HTTP/1.1", b"POST / HTTP/1.1\r\n\r\n", b"%00",
      b"%", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n",
      b"Connection: upgrade\r\n", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"X: " + b"y" * 70_000 + b"\r\n",
-     b"A: b\r\n" * 300, b"\t", b" folded\r\n", b"Upgrade: h2c\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00", b"Host: other\r\n", b"\x80" * 9]
+     b"A: b\r\n" * 300, b"\t", b" folded\r\n", b"Upgrade: h2c\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+     b"\x16\x03\x01\x02\x00", b"Host: other\r\n", b"\x80" * 9]
 ) | st.binary(max_size=8)  # fmt: skip
 
 
