@@ -30,6 +30,8 @@ Counted = Callable[[Reply, str, float], None]
 """Told of each reply, its code and its seconds."""
 Timed = Callable[[Call, float], None]
 """Told of each call as its record has it, and its seconds."""
+Traced = Callable[[Call, Headers, float], None]
+"""Told of each call, the headers that it came with, and its seconds, where spans are wanted."""
 
 
 class Calls:
@@ -41,6 +43,7 @@ class Calls:
         self._timed = timed
         self._flood = gateway.flood
         self._at_most = at_most
+        self.traced: Traced | None = None
         self._recording: set[asyncio.Task[Reply]] = set()
         self.working = 0
         """Calls in work."""
@@ -71,6 +74,8 @@ class Calls:
         took = monotonic() - began
         self._counted(reply, call.code, took)
         self._timed(call, took)
+        if self.traced is not None:
+            self.traced(call, headers, took)
         await _send(send, reply)
 
     def _refused(self, call: Call, status: int, scope: Scope) -> Reply:

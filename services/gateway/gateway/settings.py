@@ -35,6 +35,8 @@ class GatewaySettings(ServiceSettings):
     evidence_pepper_id: str = Field(min_length=1)
     evidence_pepper: SecretStr = Field(min_length=32)
     """The secret of the keyed hashes in call records; audit holds the same, to find a subject."""
+    quota_warning: float = Field(default=0.8, gt=0, le=1)
+    """The part of a quota from which a grant counts as near it: seen in the metrics and the log, and not refused."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)

@@ -3,8 +3,11 @@
 from gateway.jobs.asking import WITHIN as ASK_WITHIN
 from gateway.jobs.asking import Source, Tokens
 from gateway.jobs.measures import Measures
+from gateway.jobs.nearness import Nearness
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
 from gateway.jobs.tallies import Tallies
+from gateway.jobs.timepiece import Timepiece
+from gateway.jobs.tracing import traced
 from gateway.jobs.watching import Watch
 from gateway.jobs.workers import Group, Worker, group, run_group
 
@@ -14,10 +17,12 @@ __all__ = [
     "Group",
     "Limits",
     "Measures",
+    "Nearness",
     "Server",
     "Source",
     "Stop",
     "Tallies",
+    "Timepiece",
     "Tokens",
     "Watch",
     "Worker",
@@ -28,4 +33,5 @@ __all__ = [
     "relay",
     "run_group",
     "serve",
+    "traced",
 ]
