@@ -9,7 +9,7 @@ from common import log
 
 MAX_SKEW: Final = 2.0
 """Seconds; more is reported in the log, in the metrics and as degraded."""
-_EVERY: Final = 5.0
+_EVERY: Final = 1.0
 _log = log.get(__name__)
 
 
@@ -23,7 +23,8 @@ class Timepiece:
 
     async def right(self) -> None:
         """Raises ConnectionError while the clock is wrong: a reason to look, none to stop answering."""
-        if abs(self._skew()) > MAX_SKEW:
+        self.look()
+        if self._wrong:
             raise ConnectionError
 
     def start(self) -> None:
