@@ -17,9 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 _FAULT = "tests/fault"
 _ENDS = f"{_FAULT}/test_replicas_end.py"
 _ENDED = f"{_ENDS}::test_replicas_told_to_stop_answer_what_they_took_and_give_their_leases_back"
-_SETTLED = f"{_ENDS}::test_a_replica_killed_with_leases_serves_never_too_much_and_the_rest_is_settled"
 _TRAIL = f"{_FAULT}/test_trail_in_trouble.py"
-_STANDSTILL = "test_a_database_that_stands_still_is_503_in_time_and_calls_go_on_within_seconds"
 _BUS = "tests/integration/common"
 _GATEWAY = "tests/integration/gateway"
 _LOADING = "tests/integration/exchange/test_loading.py"
@@ -50,7 +48,7 @@ ROWS: Final = (
     Row(
         4,
         "gateway killed while it holds quota",
-        (_SETTLED,),
+        (_ENDS,),
     ),
     Row(
         5,
@@ -60,7 +58,7 @@ ROWS: Final = (
     Row(
         6,
         "the database of the evidence stands still",
-        (f"{_GATEWAY}/test_evidence.py::TestWithoutTheTrail", f"{_TRAIL}::{_STANDSTILL}"),
+        (f"{_GATEWAY}/test_evidence.py::TestWithoutTheTrail", _TRAIL),
     ),
     Row(7, "PostgreSQL killed within a group commit", (f"{_FAULT}/test_postgres_killed.py",)),
     Row(
