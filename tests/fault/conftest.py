@@ -1,6 +1,6 @@
-"""A whole exchange whose every service reaches the broker through a proxy of its own."""
+"""A whole exchange whose every service reaches the broker through a proxy of its own; replicas of a gateway alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,14 @@ from rich.console import Console
 from demo import playing
 from demo.story import Story
 from demo.system import System
+from exchange.layout import READER, Resource
 from provision.plan import SERVICES
 from stack import Endpoints, KafkaListener
+from tests.support.exchange_store import Store
+from tests.support.gateway_process import Told
+from tests.support.installation import Fresh, Installation
 from tests.support.proxying import TcpProxy
+from tests.support.streets import ROWS, STREETS
 
 LEASE = 10
 """Seconds for which this gateway relies on state that nobody confirms."""
@@ -52,3 +57,33 @@ def faulty(session_folder: Path) -> Iterator[Faulty]:
         story.close(keep_key=True)
         assert [(step.name, step.evidence) for step in done if not step.ok] == []
         yield Faulty(system, links, story)
+
+
+@pytest.fixture(scope="session")
+def store(installation: Installation) -> Iterator[Store]:
+    with installation.fresh("exchange") as database:
+        yield Store(database)
+
+
+@pytest.fixture(scope="session")
+async def streets(store: Store) -> Resource:
+    made = await store.made(*STREETS)
+    await store.load(made, ROWS)
+    return made
+
+
+@pytest.fixture
+def trail(fresh: Callable[[str], Fresh]) -> Fresh:
+    """The gateway's own database, for this test alone."""
+    return fresh("gateway")
+
+
+@pytest.fixture
+def told(store: Store, streets: Resource, trail: Fresh) -> Callable[..., Told]:
+    """What replicas of a gateway are told: `told(per_day=300)`."""
+
+    def make(**more: object) -> Told:
+        given = {"store_url": store.database.url(READER), "outbox_url": trail.app_url, **more}
+        return Told(resource_version=streets.version, provider=streets.provider, **given)  # type: ignore[arg-type]
+
+    return make

@@ -15,6 +15,9 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 
 _FAULT = "tests/fault"
+_ENDS = f"{_FAULT}/test_replicas_end.py"
+_ENDED = f"{_ENDS}::test_replicas_told_to_stop_answer_what_they_took_and_give_their_leases_back"
+_TRAIL = f"{_FAULT}/test_trail_in_trouble.py"
 _BUS = "tests/integration/common"
 _GATEWAY = "tests/integration/gateway"
 _PROVIDER = f"{_FAULT}/test_killed_at_a_provider.py"
@@ -47,21 +50,28 @@ ROWS: Final = (
         (_PROVIDER, "tests/integration/audit/test_outcomes.py"),
     ),
     Row(3, "gateway killed after its record is committed", (f"{_FAULT}/test_killed_before_publish.py",)),
-    Row(4, "gateway killed while it holds quota"),
+    Row(
+        4,
+        "gateway killed while it holds quota",
+        (_ENDS,),
+    ),
     Row(
         5,
         "gateway told to stop under load",
-        (f"{_GATEWAY}/test_evidence.py::TestNumbers::test_what_waits_is_committed_before_the_end",),
-        "connections that are drained",
+        (f"{_GATEWAY}/test_evidence.py::TestNumbers::test_what_waits_is_committed_before_the_end", _ENDED),
     ),
     Row(
         6,
         "the database of the evidence stands still",
-        (f"{_GATEWAY}/test_evidence.py::TestWithoutTheTrail",),
-        "two replicas, 30 s",
+        (f"{_GATEWAY}/test_evidence.py::TestWithoutTheTrail", _TRAIL),
     ),
-    Row(7, "PostgreSQL killed within a group commit"),
-    Row(8, "the disk of the evidence is full"),
+    Row(7, "PostgreSQL killed within a group commit", (f"{_FAULT}/test_postgres_killed.py",)),
+    Row(
+        8,
+        "the disk of the evidence is full",
+        (f"{_TRAIL}::test_a_full_disk_of_the_evidence_refuses_all_calls_and_room_alone_mends_it",),
+        "the disk of the write-ahead log",
+    ),
     Row(
         9,
         "database sessions ended under load",
@@ -102,15 +112,17 @@ ROWS: Final = (
     Row(
         26,
         "a replica cut off from its database, then a revocation",
-        (f"{_FAULT}/test_revocations.py::test_a_gateway_that_nobody_tells_anything_stops_after_the_lease",),
-        "cut off from what tells it of revocations and paused; not yet from its own database",
+        (
+            f"{_FAULT}/test_revocations.py::test_a_gateway_that_nobody_tells_anything_stops_after_the_lease",
+            f"{_TRAIL}::test_a_replica_cut_off_from_its_database_gives_no_answer_after_a_revocation",
+        ),
     ),
     Row(
         27,
         "the news of a revocation is lost",
         (f"{_FAULT}/test_revocations.py", f"{_GATEWAY}/test_watch.py"),
     ),
-    Row(28, "a wrong clock at the gateway"),
+    Row(28, "a wrong clock at the gateway", (f"{_FAULT}/test_wrong_clock.py",), "signed requests"),
     Row(29, "a clock set back at the audit"),
     Row(
         30,

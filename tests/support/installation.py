@@ -72,13 +72,12 @@ class Installation:
         await self._admin(f'create database "{name}" owner "{owner}"', f'revoke all on database "{name}" from public')
         for login in logins:
             await self._admin(f'grant connect on database "{name}" to "{login}"')
-        if original != EXCHANGE:
-            connection = await asyncpg.connect(self.admin_url(name))
-            try:
-                for statement in databases.inside(original):
-                    await connection.execute(statement)
-            finally:
-                await connection.close()
+        connection = await asyncpg.connect(self.admin_url(name))
+        try:
+            for statement in databases.inside_store() if original == EXCHANGE else databases.inside(original):
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
     async def _drop(self, name: str) -> None:
         await self._admin(f'drop database if exists "{name}" with (force)')

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ class Reader:
 
     broker: KafkaBroker
     routes: bus.Routes
+    parked: Counter[str]
+    """Dead letters by topic."""
     handled: list[Any] = field(default_factory=list)
     """Names of the events whose handler ended well, in that order."""
     tried: list[Any] = field(default_factory=list)
@@ -37,9 +40,10 @@ class Reader:
 @contextlib.asynccontextmanager
 async def reading(probe: Probe, handle: Handle | None = None, *more: type[Event]) -> AsyncIterator[Reader]:
     """Read the probe's topic (and others) until the block ends."""
-    broker = bus.broker(probe.kafka(probe.reader), probe.reader)
+    parked: Counter[str] = Counter()
+    broker = bus.broker(probe.kafka(probe.reader), probe.reader, parked=parked)
     routes = bus.Routes(probe.reader)
-    reader = Reader(broker, routes)
+    reader = Reader(broker, routes, parked)
 
     async def handler(event: Any, meta: Meta) -> Any:
         reader.tried.append(event.name)

@@ -9,6 +9,7 @@ dead letter was acknowledged. *Unwell* is tried again with back-off and holds it
 import asyncio
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,7 +22,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import SASLScram256
 from pydantic import SecretStr, ValidationError
 
-from common import db, events, log, trace
+from common import db, events, log, spans, trace
 from common.errors import Refusal, Unwell
 from common.events import Event, Meta, base
 from common.settings import ServiceSettings
@@ -126,8 +127,10 @@ class Routes:
         return declare
 
 
-def broker(kafka: Kafka, service: str, *, spec_url: str = "kafka:9092") -> KafkaBroker:
-    """A broker with our policy; connects when it is started, not before."""
+def broker(
+    kafka: Kafka, service: str, *, spec_url: str = "kafka:9092", parked: "Counter[str] | None" = None
+) -> KafkaBroker:
+    """A broker with our policy; connects when it is started, not before. `parked` counts dead letters by topic."""
     made = KafkaBroker(
         kafka.servers.split(","),
         security=SASLScram256(
@@ -150,7 +153,7 @@ def broker(kafka: Kafka, service: str, *, spec_url: str = "kafka:9092") -> Kafka
     )
 
     def delivery(msg: Any, /, *, context: Any) -> "BaseMiddleware[Any, Any]":
-        return _Delivery(msg, context=context, service=service, made=made)
+        return _Delivery(msg, context=context, service=service, made=made, parked=parked)
 
     made.add_middleware(delivery)
     return made
@@ -218,12 +221,16 @@ def _receiver(service: str, route: Route) -> Callable[..., Awaitable[None]]:
 
 async def handle(service: str, route: Route, event: Event, meta: Meta) -> None:
     """Run a handler in the event's trace."""
-    _, token = trace.enter(meta.traceparent)
+    own, token = trace.enter(meta.traceparent)
+    began, done = spans.now(), False
     with structlog.contextvars.bound_contextvars(topic=route.event.topic, event_id=str(meta.id)):
         try:
             await route.handler(event, meta)
+            done = True
         finally:
             trace.leave(token)
+            if (told := spans.active()) is not None:
+                told.processed(route.event.topic, own, meta.traceparent, began=began, failed=not done)
     _log.debug("bus.handled", by=service)
 
 
@@ -290,9 +297,12 @@ def unwell(error: BaseException) -> bool:
 class _Delivery(BaseMiddleware[Any, Any]):
     """Tries again what may pass, parks what will not, lets go only of what is done or parked."""
 
-    def __init__(self, msg: Any, /, *, context: Any, service: str, made: KafkaBroker) -> None:
+    def __init__(
+        self, msg: Any, /, *, context: Any, service: str, made: KafkaBroker, parked: "Counter[str] | None"
+    ) -> None:
         super().__init__(msg, context=context)
         self._service = service
+        self._parked = parked
         self._broker = made
         self._attempts = 1
         self._unknown = 0
@@ -350,6 +360,8 @@ class _Delivery(BaseMiddleware[Any, Any]):
             key=key,
             headers=dead_letter_headers(record, reason, self._attempts),
         )
+        if self._parked is not None:
+            self._parked[record.topic] += 1
         _log.error("bus.dead_lettered", origin=origin, reason=reason, attempts=self._attempts)
 
 

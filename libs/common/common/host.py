@@ -6,10 +6,11 @@ answered while it is away, events wait in the outbox, and the readers come when 
 
 import argparse
 import asyncio
+import collections
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,8 +20,10 @@ from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-from common import bus, clock, deadletters, http, log, migrations
+from common import bus, clock, deadletters, http, log, migrations, spans
 from common.auth import Verifier
 from common.db import Db
 from common.errors import Refusal
@@ -90,7 +93,9 @@ def assemble(
     """Put a control-plane service together: its app, broker, relay, health and metrics."""
     kafka = bus.Kafka.of(settings)
     metrics = CollectorRegistry()
-    broker = bus.broker(kafka, service)
+    parked: collections.Counter[str] = collections.Counter()
+    metrics.register(_DeadLetters(parked))
+    broker = bus.broker(kafka, service, parked=parked)
     if routes is not None:
         bus.attach(broker, routes)
     bus.declare_published(broker, service)
@@ -124,6 +129,19 @@ def assemble(
     )
     app.state.metrics = metrics
     return Parts(service=service, app=app, db=database, kafka=kafka, broker=broker, routes=routes)
+
+
+class _DeadLetters(Collector):
+    """What was parked since the start, by topic: of those that the service reads, so labels are bounded."""
+
+    def __init__(self, parked: "collections.Counter[str]") -> None:
+        self._parked = parked
+
+    def collect(self) -> Iterator[Metric]:
+        made = CounterMetricFamily("dead_letters", "Events parked since the start by topic", labels=["topic"])
+        for topic, count in list(self._parked.items()):
+            made.add_metric([topic], count)
+        yield made
 
 
 async def _is_set(event: asyncio.Event) -> None:
@@ -229,10 +247,11 @@ def main(service: Service, arguments: list[str] | None = None) -> int:
         case "serve":
             settings = read_or_exit(service.settings)
             log.configure(service.name, settings.log_level)
-            if service.serve is not None:
-                service.serve(settings)
-            else:
-                serve(service.build(settings), settings)
+            with spans.exported(service.name):
+                if service.serve is not None:
+                    service.serve(settings)
+                else:
+                    serve(service.build(settings), settings)
         case "migrate":
             owner = read_or_exit(service.owner)
             log.configure(service.name)

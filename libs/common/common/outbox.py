@@ -19,7 +19,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from pydantic import SecretStr
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from common import clock, db, delivery, ending, log, trace
+from common import clock, db, delivery, ending, log, spans, trace
 from common.events import Event, base
 from common.ids import uuid7
 
@@ -60,12 +60,15 @@ async def put(session: AsyncSession, event: Event) -> UUID:
         TooLarge: the event is over the limit; nothing is written.
     """
     event_id = uuid7()
+    carried = trace.current()
+    if (told := spans.active()) is not None:
+        carried = told.published(event.topic, carried)
     headers = base.headers(
         event.topic,
         event_id=event_id,
         source=event.owner,
         time=clock.now(),
-        traceparent=trace.current().traceparent,
+        traceparent=carried.traceparent,
     )
     await session.execute(
         delivery.outbox.insert().values(

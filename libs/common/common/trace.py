@@ -46,6 +46,16 @@ def parse(traceparent: str | None) -> Trace | None:
     return Trace(found["trace"], found["span"])
 
 
+def inside(outer: Trace) -> Trace:
+    """A span of its own within a trace."""
+    return Trace(outer.trace_id, _new_span())
+
+
+def is_sampled(traceparent: str) -> bool:
+    """Whether whoever wrote a well-formed header keeps the spans of its trace."""
+    return bool(int(traceparent[-2:], 16) & 1)
+
+
 def enter(traceparent: str | None = None) -> tuple[Trace, Token[Trace | None]]:
     """Go on in the trace of the header, or begin one; give the token back to `leave`."""
     came = parse(traceparent)

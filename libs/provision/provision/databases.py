@@ -16,7 +16,14 @@ from provision.plan import SERVICES, database
 from provision.secrets import EXCHANGE, KEEPER, LOADER, READER, Secrets
 
 OWNER: Final = "exchange_owner"
+MAINTENANCE: Final = ("postgres", "template1")
+"""Databases that come with a server; everybody may enter them until it is taken back."""
 _ITERATIONS: Final = 4096
+_LARGE_OBJECTS: Final = (
+    "lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer), lowrite(integer, bytea),"
+    " lo_put(oid, bigint, bytea), lo_get(oid), lo_get(oid, bigint, integer), lo_unlink(oid)"
+)
+"""PostgreSQL lets every role make large objects, outside of all tables and their rights; nobody here needs them."""
 
 
 def verifier(password: str) -> str:
@@ -63,19 +70,35 @@ async def make(admin_url: str, secrets: Secrets) -> None:
             name = database(service)
             await _database(connection, name, f"{name}_owner")
             await connection.execute(f'grant connect on database "{name}" to "{name}_app"')
+        for name in MAINTENANCE:
+            # Where the maker may not take it back there is nothing to take, or the server is not this exchange's alone.
+            if await connection.fetchval("select has_database_privilege('public', $1, 'connect, temporary')", name):
+                await connection.execute(f"revoke all on database {name} from public")
         await _database(connection, EXCHANGE, OWNER)
         await connection.execute(f'grant connect on database {EXCHANGE} to "{KEEPER}", "{LOADER}", "{READER}"')
     finally:
         await connection.close()
-    for service in SERVICES:
-        name = database(service)
+    for name in (*map(database, SERVICES), EXCHANGE):
         there = make_url(admin_url).set(database=name).render_as_string(hide_password=False)
         opened = await asyncpg.connect(there, timeout=10)
         try:
-            for statement in inside(name):
+            for statement in inside_store() if name == EXCHANGE else inside(name):
                 await opened.execute(statement)
         finally:
             await opened.close()
+
+
+def inside_store() -> list[str]:
+    """What is set inside the exchange store, as an administrator: rights are given one by one, by the migrations."""
+    return _closed(OWNER)
+
+
+def _closed(owner: str) -> list[str]:
+    return [
+        # PostgreSQL would let everybody run each new function.
+        f'alter default privileges for role "{owner}" revoke execute on functions from public',
+        f"revoke execute on function {_LARGE_OBJECTS} from public",
+    ]
 
 
 def inside(name: str) -> list[str]:
@@ -83,8 +106,10 @@ def inside(name: str) -> list[str]:
     owner, app = f"{name}_owner", f"{name}_app"
     defaults = f'alter default privileges for role "{owner}" in schema public grant'
     return [
+        *_closed(owner),
         f'alter schema public owner to "{owner}"',
         f'grant usage on schema public to "{app}"',
         f'{defaults} select, insert, update, delete on tables to "{app}"',
         f'{defaults} usage, select on sequences to "{app}"',
+        f'{defaults} execute on functions to "{app}"',
     ]

@@ -36,6 +36,8 @@ Counted = Callable[[Reply, str, float], None]
 """Told of each reply, its code and its seconds."""
 Timed = Callable[[Call, float], None]
 """Told of each call as its record has it, and its seconds."""
+Traced = Callable[[Call, Headers, float], None]
+"""Told of each call, the headers that it came with, and its seconds, where spans are wanted."""
 
 
 class Calls:
@@ -57,6 +59,7 @@ class Calls:
         self._at_most = at_most
         self._ingress = ingress or None
         self._signer = signer
+        self.traced: Traced | None = None
         self._recording: set[asyncio.Task[Reply]] = set()
         self.working = 0
         """Calls in work."""
@@ -91,6 +94,8 @@ class Calls:
         self._timed(call, took)
         if ASKED_BY in headers and self._signer is not None:
             reply = _signed(self._signer, reply, headers[ASKED_BY], call, gateway.clock())
+        if self.traced is not None:
+            self.traced(call, headers, took)
         await _send(send, reply, scope.get(edge.ANSWER))
 
     def _refused(self, call: Call, status: int, scope: Scope) -> Reply:

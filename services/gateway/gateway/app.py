@@ -12,7 +12,7 @@ import uvloop
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
-from common import bus, clock, db, host
+from common import bus, db, host, spans
 from common.health import Health
 from common.keys import Pepper
 from common.outbox import Relay
@@ -93,7 +93,7 @@ class Worker:
                 Pepper(name, secret.get_secret_value().encode()) for name, secret in settings.peppers.items()
             ),
             evidence=Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
-            clock=clock.now,
+            clock=self._meter.clock,
             fresh=self._fresh,
             flood=self._flood,
             nonces=self._nonces,
@@ -101,13 +101,19 @@ class Worker:
                 self._providers,
                 self._recorder,
                 Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
-                clock.now,
+                self._meter.clock,
             ),
         )
-        self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, clock.now)
+        self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, self._meter.clock)
         self._measures = jobs.Measures()
+        self._near = jobs.Nearness(self._memory, settings.quota_warning, self._meter.now)
+        self._meter.heard_used = self._near.heard
+        self._timepiece = jobs.Timepiece(self._meter.skew)
         self._stop = jobs.Stop()
-        self._health = Health(needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._is_fresh})
+        self._health = Health(
+            needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._is_fresh},
+            wanted={"clock": self._timepiece.right},
+        )
 
     async def _is_fresh(self) -> None:
         if not self._fresh.holds:
@@ -141,8 +147,13 @@ class Worker:
             ingress=Ingress(self._settings.ingress, certificates=self._settings.ingress_certificates),
             signer=self._signer,
         )
+        if (told := spans.active()) is not None:
+            made.traced = jobs.traced(told)
         measures.gauge("gateway_calls_working", "Calls in work", lambda: made.working)
+        measures.gauge("gateway_calls_at_most", "Calls in work beyond which 503", lambda: self._settings.max_calls)
         measures.gauge("gateway_records_waiting", "Records that wait for their commit", lambda: self._recorder.waiting)
+        measures.gauge("gateway_clock_skew_seconds", "Own clock less the database's", self._meter.skew)
+        measures.registry.register(self._near)
         measures.gauge("gateway_grants", "Grants in memory", lambda: len(memory.grants))
         fresh = self._fresh
         measures.gauge("gateway_state_age_seconds", "Since the state in memory was confirmed", fresh.age)
@@ -154,6 +165,8 @@ class Worker:
         )
         measures.gauge("gateway_lookups_waiting", "Calls that wait for the store", lambda: self._reader.waiting)
         measures.gauge("gateway_store_connections", "Connections to the store in use", lambda: self._reader.busy)
+        most = self._settings.store_connections
+        measures.gauge("gateway_store_connections_at_most", "Connections to the store", lambda: most)
         measures.gauge(
             "gateway_flood_sources", "Source addresses whose refusals are counted", lambda: self._flood.sources
         )
@@ -188,6 +201,8 @@ class Worker:
             stack.push_async_callback(self._watch.stop)
             self._tallies.start()
             stack.push_async_callback(self._tallies.stop)
+            self._timepiece.start()
+            stack.push_async_callback(self._timepiece.stop)
             calls = self._calls()
             stack.push_async_callback(calls.recorded)
             pages = api.operations(

@@ -66,6 +66,8 @@ class GatewaySettings(ServiceSettings):
     """Calls of one provider under way in a worker; beyond, 503 at once."""
     provider_answer: int = Field(default=MAX_ANSWER, ge=1024, le=16 * 1024 * 1024)
     """Bytes of a provider's answer, as it comes and inflated."""
+    quota_warning: float = Field(default=0.8, gt=0, le=1)
+    """The part of a quota from which a grant counts as near it: seen in the metrics and the log, and not refused."""
     max_calls: int = Field(default=512, ge=1)
     """Calls in work at once in a worker; beyond, 503 at once."""
     max_connections: int = Field(default=2000, ge=1)

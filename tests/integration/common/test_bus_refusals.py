@@ -98,6 +98,7 @@ async def test_whatever_comes_is_parked_once_with_reason_and_origin_and_the_part
             if name != "too large":
                 assert letter.value == (record[1] or b""), name
         # A dead letter's own origin is in the log, with its reason; nothing of what was in it is (PIT-F5, REQ on logs).
+        assert reader.parked == {probe.topic: len(kinds)}, "counted for the metrics"
         parked = log.events("bus.dead_lettered")
         assert [line["reason"] for line in parked] == [reason for _, reason in kinds.values()]
         assert CANARY not in log.text

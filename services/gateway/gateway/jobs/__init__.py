@@ -3,9 +3,12 @@
 from gateway.jobs.asking import WITHIN as ASK_WITHIN
 from gateway.jobs.asking import Source, Tokens
 from gateway.jobs.measures import Measures
+from gateway.jobs.nearness import Nearness
 from gateway.jobs.provider_measures import ProviderMeasures
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
 from gateway.jobs.tallies import Tallies
+from gateway.jobs.timepiece import Timepiece
+from gateway.jobs.tracing import traced
 from gateway.jobs.watching import Watch
 from gateway.jobs.workers import Group, Worker, group, run_group
 
@@ -15,11 +18,13 @@ __all__ = [
     "Group",
     "Limits",
     "Measures",
+    "Nearness",
     "ProviderMeasures",
     "Server",
     "Source",
     "Stop",
     "Tallies",
+    "Timepiece",
     "Tokens",
     "Watch",
     "Worker",
@@ -30,4 +35,5 @@ __all__ = [
     "relay",
     "run_group",
     "serve",
+    "traced",
 ]

@@ -8,6 +8,8 @@ and one that was thought dead while it stood still uses nothing of what it had l
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -48,10 +50,10 @@ leased as (
         used = case when q.bucket <> excluded.bucket then excluded.used else q.used + greatest(0, least(
             excluded.most - q.used, greatest(1, least(excluded.want, (excluded.most - q.used) / 8))
         )) end
-    returning new.grant_id, new.bucket, new.used >= new.most as spent,
+    returning new.grant_id, new.bucket, new.used, new.used >= new.most as spent,
         new.used - case when old.bucket = new.bucket then old.used else 0 end as count
 ){held}
-select grant_id, bucket, count, spent, extract(epoch from clock_timestamp())::float8 as now from leased
+select grant_id, bucket, count, used, spent, extract(epoch from clock_timestamp())::float8 as now from leased
 """
 _HELD: Final = """,
 held as (
@@ -86,7 +88,8 @@ update quota_day q set used = greatest(0, q.used - locked.count) from locked whe
 """
 _BEAT: Final = """
 insert into replica as r (holder, worker, seen_at) values ($1, $2, clock_timestamp())
-on conflict (holder) do update set seen_at = excluded.seen_at where not r.settled returning true
+on conflict (holder) do update set seen_at = excluded.seen_at where not r.settled
+returning extract(epoch from clock_timestamp())::float8 as now
 """
 _FORGET: Final = """
 delete from replica r where settled and seen_at < now() - interval '2 days'
@@ -122,6 +125,10 @@ update quota_day q set used = greatest(0, q.used - locked.count) from locked whe
 """
 
 
+HeardUsed = Callable[[Need, int, int], None]
+"""Told what was leased for, in which calendar unit, and how many calls all replicas have leased of it together."""
+
+
 class Meter:
     """The leases of this replica, and the connection over which they come and go."""
 
@@ -137,6 +144,8 @@ class Meter:
         self._ahead = time.time() - time.monotonic()
         """The database's time less our own steady clock's: never more than it is, by the soonest answer so far."""
         self._beaten_at = float("-inf")
+        self.heard_used: HeardUsed | None = None
+        """Told how much of a quota is leased out, whenever something is leased."""
 
     def start(self) -> None:
         for run in (self._sweep, self._settle):
@@ -159,6 +168,14 @@ class Meter:
     def now(self) -> float:
         """The database's time, as Unix time in seconds."""
         return time.monotonic() + self._ahead
+
+    def clock(self) -> datetime:
+        """The same as an instant: by it calls are received, and grants begin and end, whatever this machine's clock."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    def skew(self) -> float:
+        """Seconds by which this machine's clock is ahead of the database's."""
+        return time.time() - self.now()
 
     @property
     def alive(self) -> bool:
@@ -243,6 +260,8 @@ class Meter:
         for row in await self._link.query(LEASE[period], *values):
             self._set_clock(row["now"])
             need = needs[UUID(bytes=row["grant_id"].bytes)]
+            if self.heard_used is not None:
+                self.heard_used(need, row["bucket"], row["used"])
             self.leases.add(need, row["bucket"], count=row["count"], spent=row["spent"], at=self.now())
 
     def _set_clock(self, told: float) -> None:
@@ -259,10 +278,12 @@ class Meter:
 
     async def _sign(self) -> None:
         began = time.monotonic()
-        if not await self._link.query(_BEAT, self.holder, self._worker):
+        told = await self._link.query(_BEAT, self.holder, self._worker)
+        if not told:
             self.holder = uuid7()
             self.leases = Leases()
-            await self._link.query(_BEAT, self.holder, self._worker)
+            told = await self._link.query(_BEAT, self.holder, self._worker)
+        self._set_clock(told[0]["now"])
         self._beaten_at = began
 
     async def _sweep(self) -> None:
