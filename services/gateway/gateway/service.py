@@ -109,7 +109,7 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
     if call.proof is not None:
         await _use_up(gateway, call.proof)
     if call.who.grant.metered:
-        call.charge = await gateway.meter.take(call.who.grant)
+        call.charge = gateway.meter.take_at_once(call.who.grant) or await gateway.meter.take(call.who.grant)
     plan = call.plan = decisions.plan(given, headers, call.who, access, memory)
     question = _question(call, given) if plan.paging.cursor is not None else None
     behind = gateway.seal.open(plan.paging.cursor, question) if plan.paging.cursor and question else None

@@ -206,8 +206,8 @@ class TestGoingAndComing:
         async with meters(outbox, "g-two") as (one,):
             await one.take(grant)
             leased = await used(admin, grant)
-            assert leased == 129
-            one.leases._held[grant.id, Period.DAY].used_at -= 10
+            assert leased == 1 + metering.AHEAD[Period.DAY]
+            one.leases._days[grant.name].used_at -= 10
             await one._give_back(one.leases.idle(one.now()), scarce=True)
             assert await used(admin, grant) == leased
 
@@ -216,7 +216,7 @@ class TestGoingAndComing:
         async with meters(outbox, "g-three") as (one,):
             assert await drained(one, grant, within=0.1) == 3
             await admin.execute("update quota_day set bucket = bucket - 1 where grant_id = $1", grant.id)
-            one.leases._held.clear()
+            one.leases._days.clear()
             assert await drained(one, grant, within=0.1) == 3
 
 
@@ -243,7 +243,7 @@ class TestCrash:
             assert len(await victim.records()) == 10
             assert await used(admin, grant) > 10
             self.kill(victim.gateway.meter)
-            victim.gateway.meter.leases._held.clear()
+            victim.gateway.meter.leases._days.clear()
             served = 10
             given = [(await survivor.call(street_code=CODE)).code for _ in range(64)]
             served += given.count("1")

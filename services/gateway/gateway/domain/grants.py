@@ -113,6 +113,8 @@ class Grant:
     """What one unit may do with one service."""
 
     id: UUID
+    name: bytes
+    """The bytes of its id."""
     version: int
     unit: str
     service: str
@@ -148,6 +150,7 @@ class Grant:
         networks = _networks(told.source_addresses)
         return cls(
             id=told.grant,
+            name=told.grant.bytes,
             version=told.version,
             unit=told.unit,
             service=told.service,

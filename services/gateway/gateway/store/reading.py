@@ -197,6 +197,11 @@ class _Lane:
     async def _run(self) -> None:
         try:
             while self.waiting:
+                seen = 0
+                while seen < len(self.waiting) < MAX_TOGETHER:
+                    # Others are on their way: those whose requests the loop has yet to read.
+                    seen = len(self.waiting)
+                    await asyncio.sleep(0)
                 taken = self.waiting[:MAX_TOGETHER]
                 del self.waiting[: len(taken)]
                 try:

@@ -104,6 +104,10 @@ class Recorder:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
+                seen = 0
+                while seen < len(self._waiting) < MAX_GROUP:
+                    seen = len(self._waiting)
+                    await asyncio.sleep(0)
                 row = self._next_group()
                 connection = await self._commit(connection, row)
                 taken, self._taken = self._taken, []
