@@ -225,7 +225,7 @@ class TestCrash:
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch):
-        for name, value in (("BEAT", 0.1), ("ALIVE", 0.5), ("DEAD", 1.0), ("_SETTLE", 0.1)):
+        for name, value in (("BEAT", 0.1), ("ALIVE", 1.0), ("DEAD", 2.0), ("_SETTLE", 0.1)):
             monkeypatch.setattr(metering, name, value)
 
     def kill(self, meter):
@@ -322,7 +322,7 @@ class TestCrash:
         async with meters(outbox, "l-a", "l-b") as (one, _):
             charge = await one.take(grant)
             began = time.monotonic()
-            await eventually(lambda: _is(_passed(began, 2.0), value=True))
+            await eventually(lambda: _is(_passed(began, 3.5), value=True))
             one.check(charge)
             assert not await admin.fetchval("select settled from replica where holder = $1", one.holder)
 
