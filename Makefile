@@ -101,9 +101,17 @@ vectors: $(VENV)/.dev ## Play golden cases: FILE=path, in a system of its own or
 	@$(BIN)/python -m tests.vectors --file '$(FILE)' $(if $(URL),--url '$(URL)') $(if $(PROFILE),--profile '$(PROFILE)')
 
 .PHONY: test
-test: lint deploy-check ## Everything that CI runs
+test: $(VENV)/.dev ## Everything that CI runs
 	@$(BIN)/python -m stack fetch
-	@$(BIN)/pytest -q -m "not slow" tests
+	@$(MAKE) --no-print-directory -j2 without-servers with-servers
+
+.PHONY: without-servers
+without-servers: lint deploy-check
+	@$(BIN)/pytest -q -m "not slow" tests/unit
+
+.PHONY: with-servers
+with-servers: $(VENV)/.dev
+	@$(BIN)/pytest -q -m "not slow" --ignore=tests/unit tests
 
 .PHONY: test-fault
 test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can be run yet; lists the others

@@ -95,8 +95,10 @@ class Drawing:
         match schema.get("type"):
             case "string":
                 return _text(schema)
-            case "integer" | "number":
+            case "integer":
                 return st.integers(schema.get("minimum", -3), schema.get("maximum", 10**6))
+            case "number":
+                return st.floats(schema.get("minimum", -3), schema.get("maximum", 10**6))
             case "boolean":
                 return st.booleans()
             case "null":
