@@ -167,6 +167,8 @@ class Pushing:
     async def _reject(self, push_id: UUID, bad: Bad) -> Push | Bad:
         async with self.db.begin() as tx:
             push = await store.push(tx, push_id)
+            if push.state is State.LOADED:
+                return push
             if push.state is State.RECEIVED:
                 done, told = pushes.reject(push, bad, at=self.clock())
                 await store.save_push(tx, done)

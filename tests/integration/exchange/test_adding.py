@@ -1,4 +1,4 @@
-"""Rows that are appended or put in by key: whole or not at all, each row naming the batch that wrote it last (REQ-A3)."""
+"""Rows appended or put in by key: whole or not at all, each row naming the batch that wrote it last (REQ-A3)."""
 
 import asyncio
 from uuid import uuid4

@@ -1,7 +1,7 @@
 """What runs beside the calls: the server itself, the relay of access records, the counts of floods, several workers."""
 
 from gateway.jobs.asking import WITHIN as ASK_WITHIN
-from gateway.jobs.asking import Source, Tokens
+from gateway.jobs.asking import Shown, Source, Tokens
 from gateway.jobs.measures import Measures
 from gateway.jobs.provider_measures import ProviderMeasures
 from gateway.jobs.serving import Door, Limits, Server, Stop, door, listening_or_exit, operations, relay, serve
@@ -17,6 +17,7 @@ __all__ = [
     "Measures",
     "ProviderMeasures",
     "Server",
+    "Shown",
     "Source",
     "Stop",
     "Tallies",

@@ -10,8 +10,8 @@ depends_on = None
 STATEMENTS = [
     "alter table exchange.batch drop constraint batch_mode_check",
     "alter table exchange.batch add constraint batch_mode_check check (mode in ('replace', 'append', 'upsert'))",
-    # As `merge`, and under the same lock, but the rows that are there stay. Appended rows must be new; of rows put in by
-    # key those that are there become the batch's own, so that each row names the batch that wrote it last.
+    # As `merge`, and under the same lock, but the rows that are there stay. Appended rows must be new. A row put in by
+    # key takes the place of the one that is there, so that each row names the batch that wrote it last.
     """
     create function exchange.add(p_version text, p_batch uuid, p_sha256 text, p_mode text) returns bigint
     language plpgsql security definer set search_path = pg_catalog as $$
