@@ -45,7 +45,7 @@ class _Told:
 @checked(frozen=True)
 class _Problem:
     code: str
-    detail: str = ""
+    title: str
 
 
 _told: Final = TypeAdapter(_Told)
@@ -116,8 +116,8 @@ class Ingest:
             raise Unavailable(Trouble.STORE)
         problem = _problem.validate_json(answer.content)
         if problem.code == "push-differs":
-            finding = Finding(None, None, problem.code, problem.detail)
-            return Result(None, 0, None, problem.code, problem.detail, 1, [finding])
+            finding = Finding(None, None, problem.code, problem.title)
+            return Result(None, 0, None, problem.code, problem.title, 1, [finding])
         if problem.code in _REFUSED:
             raise Refused(_REFUSED[problem.code])
         raise Unavailable(Trouble.GRANTS if problem.code == "resource-changed" else Trouble.STORE)
