@@ -1,4 +1,4 @@
-"""A provider that pushes rows of its register through a gateway into the ingest, and a department that asks for them."""
+"""A provider that pushes rows through a gateway into the ingest, and a department that asks for them."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from common.events import SourceKind
+from common.events import BatchIngested, BatchRejected, SourceKind
 from common.roles import Role
 from exchange.layout import READER, Resource
 from gateway.store.ingest import Ingest as IngestDoor
@@ -129,3 +129,26 @@ async def pushing(ingest: Ingest, store: Store, outbox: Fresh) -> AsyncIterator[
         made = Pushed(door, ingest, between, token, resource)
         made.granted()
         yield made
+
+
+def findings(answer):
+    """(row, item, rule) of everything that was found."""
+    told = answer.response.json()
+    assert (answer.status, told["SUCCESS"], told["ERROR"]["ERROR_CODE"]) == (200, "0", "206"), answer.response.text
+    assert told["DATA"]["count"] >= len(told["DATA"]["findings"])
+    assert all(one["message"] for one in told["DATA"]["findings"])
+    return [(one["row"], one["item"], one["rule"]) for one in told["DATA"]["findings"]]
+
+
+def batch_of(answer):
+    (record,) = answer.data
+    return record["batch"]
+
+
+async def told(at):
+    return [one.event for one in await at.ingest.running.told() if isinstance(one.event, BatchIngested | BatchRejected)]
+
+
+async def held(at):
+    """The keys of the rows that are in the store."""
+    return {one[0] for one in await at.ingest.store.rows(at.resource)}
