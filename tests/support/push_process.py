@@ -1,6 +1,6 @@
 """The ingest as a process of its own that takes one push: to be killed at a moment.
 
-python -m tests.support.push_process < JSON    writes the batch down if there is one
+python -m tests.support.push_process < JSON    writes the batch down last if there is one
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def main(told: dict[str, Any]) -> None:
     sent = told["sent"]
     push = Sent(**{**sent, "call": UUID(sent["call"]), "way": Way(sent["way"]), "rows": sent["rows"].encode()})
     done = await pushing.take(push, Caller(account=SENDER, unit="-", roles=frozenset({Role.SERVICE})))
-    sys.stdout.write("refused" if isinstance(done, Bad) else str(done.id))
+    sys.stdout.write("\nrefused" if isinstance(done, Bad) else f"\n{done.id}")
     sys.stdout.flush()
     blobs.close()
     await database.close()
