@@ -109,7 +109,7 @@ def pushed(answer: Answer) -> Pushed:
                 code=answer.code,
                 memo=None,
                 trace_id=answer.trace_id,
-                batch=UUID(told["batch"]),
+                batch=UUID(str(told["batch"])),
                 rows=int(told["rows"]),
                 committed_at=datetime.fromisoformat(told["committed_at"]),
             )
