@@ -147,6 +147,18 @@ def procedure(in_force: InForce, sharing_type: SharingType, *, own: bool = False
     return Procedure(rule=rule, decider=rule.decider, heard=heard, papers=tuple(dict.fromkeys(papers)))
 
 
+def _writes(request: Request, offered: dict[str, Offered], *, own: bool) -> bool:
+    """Whether a unit asks to write: its own resource and nothing beside; to read its own nobody has to ask."""
+    writing = {code in offered and offered[code].writes for code in request.services}
+    if len(writing) > 1:
+        raise errors.NotApplicable("写入服务须单独申请", entry=request.entry)
+    if writing == {True} and not own:
+        raise errors.NotApplicable("写入服务只供提供单位自己使用", entry=request.entry)
+    if writing != {True} and own:
+        raise errors.NotApplicable("本单位的数据不需要申请", entry=request.entry)
+    return own
+
+
 def check_request(request: Request, unit: str, resource: Resource | None, offered: dict[str, Offered]) -> SharingType:
     """Whether what is asked for can be applied for, and as what sharing type.
 
@@ -158,13 +170,7 @@ def check_request(request: Request, unit: str, resource: Resource | None, offere
     """
     if resource is None or not resource.published:
         raise errors.NotApplicable("没有这个已发布的目录条目", entry=request.entry)
-    writing = bool(request.services) and all(code in offered and offered[code].writes for code in request.services)
-    if writing and resource.provider != unit:
-        raise errors.NotApplicable("写入服务只供提供单位自己使用", entry=request.entry)
-    if any(code in offered and offered[code].writes for code in request.services) and not writing:
-        raise errors.NotApplicable("写入服务须单独申请", entry=request.entry)
-    if resource.provider == unit and not writing:
-        raise errors.NotApplicable("本单位的数据不需要申请", entry=request.entry)
+    writing = _writes(request, offered, own=resource.provider == unit)
     if not request.commitment:
         raise errors.CommitmentMissing("须作出安全保密承诺")
     for group, known in ((request.items, resource.items), (request.services, offered)):
