@@ -132,6 +132,12 @@ class TestOnce:
         assert batch_of(again) != batch_of(first)
         assert await at.rows() == [GOOD], "on, off and on again is on"
 
+    async def test_without_a_key_the_same_rows_after_a_file_are_another_push(self, at):
+        first = await at.push([row()])
+        await at.ingest.store.load(at.resource, [("310105009", "新泾镇", None, None, None, None)])
+        assert batch_of(await at.push([row()])) != batch_of(first)
+        assert await held(at) == {"310105001", "310105009"}
+
     async def test_without_a_key_the_same_rows_much_later_are_another_push(self, at):
         first = await at.push([row()])
         at.ingest.running.clock.shows += timedelta(minutes=11)
