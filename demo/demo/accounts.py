@@ -43,6 +43,7 @@ ACCOUNTS: Final = (
     AccountPlan("mzj.bianzhi", "mzj", "示例民政二", "目录编制", ("compiler",)),
     AccountPlan("mzj.shenhe", "mzj", "示例民政三", "目录审核", ("reviewer", "provider-reviewer")),
     AccountPlan("mzj.fabu", "mzj", "示例民政四", "目录发布", ("publisher",)),
+    AccountPlan("mzj.shenqing", "mzj", "示例民政五", "数据申请", ("applicant",)),
     AccountPlan("jyj.admin", "jyj", "示例教育一", "单位管理员", ("administrator",)),
     AccountPlan("jyj.shenqing", "jyj", "示例教育二", "数据申请", ("applicant",)),
     AccountPlan("dsjzx.shenhe", PLATFORM, "示例中心一", "平台审核", ("platform-reviewer",)),

@@ -237,6 +237,7 @@ class System:
                 "GATEWAY_RELAY_PORT": str(self.ports.relay),
                 "GATEWAY_CATALOG_URL": self.ports.url("catalog"),
                 "GATEWAY_SHARING_URL": self.ports.url("sharing"),
+                "GATEWAY_INGEST_FILES_URL": self.ports.url("ingest-files"),
             }
         return found
 

@@ -52,7 +52,7 @@ def faults(cluster: Cluster) -> Iterator[str]:
             yield f"HorizontalPodAutoscaler {scaler['metadata']['name']}: no {target['kind']} {target['name']}"
     for container in cluster.containers():
         for name, value in container.env.items():
-            if name.endswith(("_REGISTRY_URL", "_CATALOG_URL", "_SHARING_URL")):
+            if name.endswith(("_REGISTRY_URL", "_CATALOG_URL", "_SHARING_URL", "_INGEST_FILES_URL")):
                 yield from _of_address(cluster, f"{container.where}: {name}", value)
 
 

@@ -22,6 +22,7 @@ _BUS = "tests/integration/common"
 _GATEWAY = "tests/integration/gateway"
 _PROVIDER = f"{_FAULT}/test_killed_at_a_provider.py"
 _LOADING = "tests/integration/exchange/test_loading.py"
+_PUSHING = "tests/integration/pushing/test_killed.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 
 ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py")
@@ -131,7 +132,10 @@ ROWS: Final = (
         "others' p99 within 20 %: needs a machine of its own",
     ),
     Row(
-        31, "ingest killed within parsing, loading, or before its result", (_LOADING, _TAKING), "SIGKILL while parsing"
+        31,
+        "ingest killed within parsing, loading, or before its result",
+        (_LOADING, _TAKING, _PUSHING),
+        "SIGKILL while parsing",
     ),
     Row(
         32,

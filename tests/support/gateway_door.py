@@ -24,8 +24,10 @@ from gateway.domain.origins import Ingress
 from gateway.domain.signing import Signer
 from gateway.provider import Providers
 from gateway.providing import Provided
+from gateway.pushing import Pushing
 from gateway.service import Gateway, Reply
 from gateway.store.claims import Claims
+from gateway.store.ingest import Ingest
 from gateway.store.metering import Meter
 from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader
@@ -113,6 +115,16 @@ class Door:
         return found
 
 
+class NoToken:
+    """Of a gateway that knows no ingest."""
+
+    async def get(self) -> str | None:
+        return None
+
+    def forget(self) -> None:
+        return
+
+
 def always_fresh() -> Freshness:
     """A state that was confirmed a moment ago, at every moment: its clock stands still."""
     made = Freshness(60.0, lambda: 0.0)
@@ -134,10 +146,12 @@ async def opened(
     ingress: Ingress | None = None,
     signer: Signer | None = None,
     providers: Providers | None = None,
+    ingest: Ingest | None = None,
 ) -> AsyncIterator[Door]:
     """A worker with a memory that is caught up."""
     reader = Reader(store_url, connections)
     recorder = Recorder(outbox_url, f"w-{uuid4().hex[:12]}")
+    http = httpx2.AsyncClient()
     providers = providers or Providers(NOWHERE, None)
     meter, claims, nonces = Meter(outbox_url, recorder.worker), Claims(outbox_url), Nonces(outbox_url)
     gateway = Gateway(
@@ -153,6 +167,7 @@ async def opened(
         fresh=fresh or always_fresh(),
         flood=Flood(),
         nonces=nonces,
+        pushing=Pushing(ingest or Ingest("", http, NoToken()), recorder, EVIDENCE, given_clock),
         provided=Provided(providers, recorder, EVIDENCE, given_clock),
     )
     counted: list[tuple[int, str]] = []
@@ -167,6 +182,7 @@ async def opened(
             gateway, world, api.calls(gateway, count, ingress=ingress, signer=signer), admin_url or outbox_url, counted
         )
     finally:
+        await http.aclose()
         await nonces.stop()
         await providers.stop()
         await claims.stop()

@@ -13,6 +13,7 @@ from shuqiao.gateway import Gateway, Notes, Structure
 from shuqiao.patience import Patience
 from shuqiao.profile import Profile
 from shuqiao.proofs import AnswerKeys, ClientCertificate, SigningKey
+from shuqiao.pushes import Finding, Pushed, Way
 from shuqiao.session import Session
 
 __all__ = [
@@ -23,13 +24,16 @@ __all__ = [
     "BadProfile",
     "ClientCertificate",
     "Falsified",
+    "Finding",
     "Gateway",
     "Notes",
     "Patience",
     "Profile",
+    "Pushed",
     "Refused",
     "Session",
     "ShuqiaoError",
     "SigningKey",
     "Structure",
+    "Way",
 ]

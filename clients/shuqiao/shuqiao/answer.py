@@ -33,6 +33,7 @@ class Answer:
     code: str
     memo: str | None
     data: Any
+    """Of a refusal None, but for a write service: there what was found."""
     trace_id: str
     headers: dict[str, str]
     as_of: datetime | None = None
@@ -90,7 +91,7 @@ def read(answer: httpx2.Response) -> Answer:
     if not isinstance(error, dict) or not isinstance(error.get("ERROR_CODE"), str):
         raise Falsified("应答不符合接口协议")
     memo = error.get("ERROR_MEMO")
-    return Answer(code=error["ERROR_CODE"], memo=memo, data=None, trace_id=trace_id, headers=headers)
+    return Answer(code=error["ERROR_CODE"], memo=memo, data=body.get("DATA"), trace_id=trace_id, headers=headers)
 
 
 def _no_constant(_name: str) -> NoReturn:

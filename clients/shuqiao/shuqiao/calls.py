@@ -63,7 +63,7 @@ def call(
     if as_json is None:
         as_json = not sys.stdout.isatty()
     held = profile.load(path)
-    unit_key, method_key = _key(unit_key, "unitKey"), _key(method_key, "methodKey")
+    unit_key, method_key = asked_key(unit_key, "unitKey"), asked_key(method_key, "methodKey")
     shown = ClientCertificate(certificate=certificate, key=certificate_key, ca=ca) if certificate or ca else None
     with Gateway(
         held.gateway,
@@ -100,7 +100,7 @@ def call(
         showing.out.print(showing.table_of(answer.data))
 
 
-def _key(given: str, name: str) -> str:
+def asked_key(given: str, name: str) -> str:
     """The key, asked for where somebody is there to be asked."""
     if given:
         return given

@@ -1,19 +1,22 @@
 """Calls services through the gateway (Annex 3 §5): one call, all pages, a verification."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx2
 
 from shuqiao import answer as answers
+from shuqiao import pushes
 from shuqiao.answer import Answer
 from shuqiao.errors import BadArgument, Falsified
 from shuqiao.patience import Patience
 from shuqiao.proofs import AnswerKeys, ClientCertificate, SigningKey
+from shuqiao.pushes import Pushed, Way
 
 TIMEOUT: Final = 15.0
 MAX_NOTE: Final = 64
@@ -159,14 +162,45 @@ class Gateway:
             self._answer_keys.check(answer)
         return answers.read(answer)
 
-    def _send(self, url: str, sent: dict[str, str], headers: dict[str, str], timeout: float) -> httpx2.Response:
+    def _send(self, url: str, sent: dict[str, str] | bytes, headers: dict[str, str], timeout: float) -> httpx2.Response:
         """One try; each is signed anew, for a nonce is good for one."""
-        request = self._http.build_request("POST", url, data=sent, headers=headers, timeout=timeout)
+        form, raw = (None, sent) if isinstance(sent, bytes) else (sent, None)
+        request = self._http.build_request("POST", url, data=form, content=raw, headers=headers, timeout=timeout)
         if self._answer_keys is not None:
             self._answer_keys.ask(request)
         if self._sign_with is not None:
             self._sign_with.sign(request)
         return self._http.send(request)
+
+    def push(
+        self,
+        service: str,
+        method_key: str,
+        rows: Sequence[Mapping[str, Any]] | bytes,
+        *,
+        way: Way = Way.UPSERT,
+        key: str | None = None,
+        notes: Notes = NOTHING,
+    ) -> Pushed:
+        """Push rows of the own resource; bad rows are an answer with every finding, not an exception.
+
+        `key` names this push: sent again after an answer that stayed away, it has one effect. Without one it gets a
+        random one, which makes the tries of this call one push and no more.
+
+        Raises:
+            BadArgument: nothing was sent, because it could not have been.
+            Away: no answer; whether the rows are there is not known. The same again with the same key tells.
+            Refused, Falsified: as of `call`.
+        """
+        sent = pushes.body(rows)
+        keys = {"X-Unit-Key": self._unit_key, "X-Method-Key": _key(method_key, "methodKey")}
+        headers = {**notes.headers(), **keys, "Content-Type": pushes.MEDIA}
+        headers["Idempotency-Key"] = pushes.checked_key(key if key is not None else uuid4().hex)
+        url = f"{self._url}/{quote(service, safe='')}?mode={Way(way).value}&rsStructure=KV"
+        answer = self._patience.send(lambda timeout: self._send(url, sent, headers, timeout), self._timeout)
+        if self._answer_keys is not None:
+            self._answer_keys.check(answer)
+        return pushes.pushed(answers.read(answer))
 
     def pages(
         self,

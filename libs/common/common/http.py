@@ -251,6 +251,15 @@ async def service_of(
     return caller
 
 
+async def sender_of(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """The service of the exchange that the request's token names, which is good now: what it asks for has an effect."""
+    caller = await _named(request, credentials)
+    caller.need(Role.SERVICE)
+    return caller
+
+
 async def _named(request: Request, credentials: HTTPAuthorizationCredentials | None, late: int = 0) -> Caller:
     if credentials is None:
         raise Unauthenticated("需要登录：请先向登记服务取得令牌")
@@ -259,6 +268,8 @@ async def _named(request: Request, credentials: HTTPAuthorizationCredentials | N
 
 
 Authenticated = Annotated[Caller, Depends(caller_of)]
+EffectOfService = Annotated[Caller, Depends(sender_of)]
+"""For what one service has another do."""
 FromService = Annotated[Caller, Depends(service_of)]
 """For `GET /changes` alone: no other route hears a token that has ended, and nobody but services is let in."""
 

@@ -14,6 +14,7 @@ from common.errors import Refusal
 from exchange import calendar
 from exchange.layout import ROW
 from exchange.values import Value
+from exchange.ways import Way
 
 LOAD_WITHIN: Final = 600.0
 """Seconds that a batch may take from its first row to its commit."""
@@ -26,13 +27,17 @@ class Clash(Refusal):
     status = 409
 
 
+_MERGE: Final = "select exchange.merge($1, $2, $3)"
+_ADD: Final = "select exchange.add($1, $2, $3, $4)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A batch that is in the store, and since when."""
 
     batch: UUID
     version: str
-    """The resource version whose rows it replaced."""
+    """The resource version whose rows they are."""
     sha256: str
     rows: int
     committed_at: datetime
@@ -46,6 +51,14 @@ async def find(connection: asyncpg.Connection, batch: UUID) -> Loaded | None:
     return None if row is None else Loaded(**row)
 
 
+async def newest(connection: asyncpg.Connection, version: str) -> UUID | None:
+    """The batch that was begun last of those that a resource version has."""
+    found: UUID | None = await connection.fetchval(
+        "select batch from exchange.batch where version = $1 order by committed_at desc limit 1", version
+    )
+    return found
+
+
 async def replace(
     connection: asyncpg.Connection,
     *,
@@ -55,12 +68,28 @@ async def replace(
     columns: Sequence[str],
     rows: Iterable[tuple[int, tuple[Value | None, ...]]],
 ) -> Loaded:
-    """Put these rows in the place of all rows of the resource version; the same batch again changes nothing.
+    """Put these rows in the place of all rows of the resource version. As `load`."""
+    return await load(
+        connection, way=Way.REPLACE, version=version, batch=batch, sha256=sha256, columns=columns, rows=rows
+    )
 
-    `rows` are (row of the file, values in the order of `columns`).
+
+async def load(
+    connection: asyncpg.Connection,
+    *,
+    way: Way,
+    version: str,
+    batch: UUID,
+    sha256: str,
+    columns: Sequence[str],
+    rows: Iterable[tuple[int, tuple[Value | None, ...]]],
+) -> Loaded:
+    """Load a batch in one of the ways; the same batch again changes nothing.
+
+    `rows` are (row of the file, values in the order of `columns`). A resource without a key takes no upserts.
 
     Raises:
-        Clash: two rows have the same key, or a unique item repeats; nothing was changed.
+        Clash: two rows have the same key, a unique item repeats, or a row to be appended is there; nothing was changed.
         TimeoutError: it took too long, or the connection was lost while rows were on their way.
     """
     done = await find(connection, batch)
@@ -78,7 +107,8 @@ async def replace(
                 columns=[*columns, ROW],
                 records=((*values, number) for number, values in rows),
             )
-            await connection.fetchval("select exchange.merge($1, $2, $3)", version, batch, sha256, timeout=LOAD_WITHIN)
+            query, more = (_MERGE, ()) if way is Way.REPLACE else (_ADD, (way.value,))
+            await connection.fetchval(query, version, batch, sha256, *more, timeout=LOAD_WITHIN)
     except asyncpg.UniqueViolationError as error:
         raise Clash("数据中有重复的主键或唯一项", constraint=str(error.constraint_name)) from error
     loaded = await find(connection, batch)

@@ -147,9 +147,13 @@ async def publish(tx: AsyncSession, code: str, caller: Caller, keeper: Keeper) -
     assert done.edition is not None
     for service in await store.services(tx, code, lock=True):
         # Items were renamed or reworded: the services of this structure tell of it. A new structure has no data yet,
-        # so services stay with the old one until its first batch is in.
-        if service.structure == done.edition.structure and services.known_outside(service):
-            await _tell(tx, replace(service, version=service.version + 1, changed_at=at, changed_by=caller.account))
+        # so services stay with the old one until its first batch is in; but for those that bring it.
+        structure = done.edition.structure
+        if not services.known_outside(service):
+            continue
+        if service.structure == structure or services.follows_at_once(service):
+            moved = replace(service, structure=structure, version=service.version + 1)
+            await _tell(tx, replace(moved, changed_at=at, changed_by=caller.account))
     return done
 
 

@@ -29,9 +29,11 @@ from gateway.domain.signing import Signer
 from gateway.provider import Limits as ProviderLimits
 from gateway.provider import Providers
 from gateway.providing import Provided
+from gateway.pushing import Pushing
 from gateway.service import Gateway, Reply
 from gateway.settings import GatewaySettings, RelaySettings
 from gateway.store.claims import Claims
+from gateway.store.ingest import INGEST, Ingest
 from gateway.store.metering import Meter
 from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader
@@ -97,6 +99,7 @@ class Worker:
             fresh=self._fresh,
             flood=self._flood,
             nonces=self._nonces,
+            pushing=self._pushing(),
             provided=Provided(
                 self._providers,
                 self._recorder,
@@ -114,6 +117,13 @@ class Worker:
             needed={"store": self._reader.ping, "database": self._db.ping, "grants": self._is_fresh},
             wanted={"clock": self._timepiece.right},
         )
+
+    def _pushing(self) -> Pushing:
+        settings = self._settings
+        tokens = jobs.Tokens(self._http, settings.registry_url, settings.client_secret)
+        evidence = Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode())
+        ingest = Ingest(settings.ingest_files_url, self._http, jobs.Shown(tokens, INGEST))
+        return Pushing(ingest, self._recorder, evidence, self._meter.clock)
 
     async def _is_fresh(self) -> None:
         if not self._fresh.holds:

@@ -1,6 +1,7 @@
 """A call answered by a provider's own interface: evidence before the effect, then the granted items alone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -61,7 +62,7 @@ class Provided:
         names = plan.template.filters
         values = dict(zip(names, plan.values, strict=False))
         async with self.providers.turn(service.provider, interface) as turn:
-            await self._begin(call)
+            await begin(call, self.recorder, self.evidence, self.clock())
             tree = await turn.ask(values, call.trace_id)
             items = service.structure.items
             found = await apart(turn.large, lambda: provided.records(interface, items, tree))
@@ -69,17 +70,6 @@ class Provided:
         call.outside.structure = service.structure
         call.outside.interface = interface
         call.outside.records = found
-
-    async def _begin(self, call: Call) -> None:
-        """Commit the evidence that the provider is about to be asked.
-
-        Raises:
-            Unavailable: no commit in time; it may still come, so the call is ended on record all the same.
-        """
-        made = as_kind(RecordKind.BEGIN, records.record(call, None, self.evidence, self.clock()))
-        committed = self.recorder.record(made)
-        call.outside = Outside()
-        await committed
 
     def _page(self, call: Call, plan: Plan) -> Rows:
         service, outside = call.who.service, call.outside
@@ -98,6 +88,18 @@ class Provided:
             skip, limit = paging.skip, paging.limit
         page = provided.ordered(matching, service.structure.key, paging.order)[skip : skip + limit]
         return Rows([provided.row(plan, record) for record in page], (), None)
+
+
+async def begin(call: Call, recorder: Recorder, evidence: Pepper, at: datetime) -> None:
+    """Commit the evidence that something outside is about to be done.
+
+    Raises:
+        Unavailable: no commit in time; it may still come, so the call is ended on record all the same.
+    """
+    made = as_kind(RecordKind.BEGIN, records.record(call, None, evidence, at))
+    committed = recorder.record(made)
+    call.outside = Outside()
+    await committed
 
 
 def as_kind(kind: RecordKind, record: bytes) -> bytes:

@@ -24,6 +24,7 @@ from gateway.domain.requests import Headers, body_kind, notes_of, parameters, se
 from gateway.domain.signatures import Message
 from gateway.errors import Code, Refused, Transport, Trouble, Unavailable
 from gateway.providing import Provided, as_kind
+from gateway.pushing import Pushing
 from gateway.store.claims import Claims
 from gateway.store.metering import Meter
 from gateway.store.nonces import Nonces
@@ -69,6 +70,7 @@ class Gateway:
     flood: Flood
     nonces: Nonces
     provided: Provided
+    pushing: Pushing
 
 
 async def answer(gateway: Gateway, call: Call, raw_path: bytes, query: bytes, headers: Headers, body: bytes) -> Reply:
@@ -110,6 +112,9 @@ async def _decide_and_read(gateway: Gateway, call: Call, given: dict[str, str], 
         await _use_up(gateway, call.proof)
     if call.who.grant.metered:
         call.charge = gateway.meter.take_at_once(call.who.grant) or await gateway.meter.take(call.who.grant)
+    assert call.who.service is not None
+    if call.who.service.writes:
+        return Reply(*await gateway.pushing.reply(call, given, headers, lambda: _admit(gateway, call, given, came)))
     plan = call.plan = decisions.plan(given, headers, call.who, access, memory)
     question = _question(call, given) if plan.paging.cursor is not None else None
     behind = gateway.seal.open(plan.paging.cursor, question) if plan.paging.cursor and question else None

@@ -39,6 +39,8 @@ class GatewaySettings(ServiceSettings):
     catalog_url: str = Field(min_length=1)
     sharing_url: str = Field(min_length=1)
     """Who is asked for changes of state beside the register."""
+    ingest_files_url: str = ""
+    """Who takes the rows that providers push; without it no write service is answered."""
     client_secret: SecretStr = Field(min_length=20)
     """The gateway's own secret at the register, by which it gets tokens."""
     lease: float = Field(default=LEASE, ge=5, le=LEASE)

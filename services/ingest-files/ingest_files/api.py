@@ -1,16 +1,20 @@
 """The ingest of files over HTTP: parse, one call, reply."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import Field
 
-from common.events.parts import EntryCode
-from common.http import Authenticated, In, Out
+from common.events.parts import EntryCode, ResourceVersion, ServiceCode, UnitCode
+from common.http import Authenticated, EffectOfService, In, Out
+from exchange.ways import Way
 from ingest_files import service
+from ingest_files.domain.judgement import Bad
+from ingest_files.domain.pushes import Push
 from ingest_files.domain.uploads import State, Upload
+from ingest_files.pushing import Pushing, Sent
 from ingest_files.service import Desk
 
 
@@ -103,5 +107,75 @@ def routes(desk: Desk) -> APIRouter:
             FindingOut(place=row.place, row=row.row, column=row.col, item=row.item, rule=row.rule, message=row.message)
             for row in found
         ]
+
+    return router
+
+
+TOLD: Final = 1000
+"""Findings of one push that are told; of more their number."""
+_ROWS: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+    }
+}
+
+
+class PushFindingOut(Out):
+    row: int | None
+    item: str | None
+    rule: str
+    message: str
+
+
+class PushOut(Out):
+    """A batch, or why there is none."""
+
+    batch: UUID | None
+    rows: int
+    committed_at: datetime | None
+    reason: str | None
+    message: str | None
+    count: int
+    findings: list[PushFindingOut]
+
+    @classmethod
+    def of(cls, found: Push | Bad) -> "PushOut":
+        if isinstance(found, Bad):
+            told = [PushFindingOut.model_validate(one) for one in found.findings[:TOLD]]
+            bad: dict[str, object] = {"reason": found.reason, "message": found.message, "findings": told}
+            return cls.model_validate(
+                {"batch": None, "rows": 0, "committed_at": None, "count": len(found.findings), **bad}
+            )
+        good: dict[str, object] = {"batch": found.id, "rows": found.rows, "committed_at": found.committed_at}
+        return cls.model_validate({**good, "reason": None, "message": None, "count": 0, "findings": []})
+
+
+def pushes(pushing: Pushing) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/pushes", tags=["平台服务"], summary="提供单位推送的数据行（仅限网关转来）", openapi_extra=_ROWS)
+    async def push(
+        request: Request,
+        caller: EffectOfService,
+        call: UUID,
+        service: ServiceCode,
+        entry: EntryCode,
+        unit: UnitCode,
+        resource_version: ResourceVersion,
+        mode: Way,
+        idempotency_key: Annotated[str | None, Header(pattern="^[!-~]{1,64}$")] = None,
+    ) -> PushOut:
+        sent = Sent(
+            call=call,
+            service=service,
+            entry=entry,
+            unit=unit,
+            resource_version=resource_version,
+            way=mode,
+            key=idempotency_key,
+            rows=await request.body(),
+        )
+        return PushOut.of(await pushing.take(sent, caller))
 
     return router

@@ -1,17 +1,22 @@
 """The ingest of files, put together."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from common import db, host
+from common import db, host, log
 from common.clock import Clock, now
 from ingest_files import api, stream
 from ingest_files.blobs import Blobs
+from ingest_files.pushing import Pushing
 from ingest_files.service import NAME, Desk
 from ingest_files.settings import IngestSettings
 from ingest_files.store import ExchangeStore
 
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
+SETTLE_EVERY = 60.0
+"""Seconds between two looks for pushes that ended nowhere."""
+_log = log.get(__name__)
 
 
 def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
@@ -27,10 +32,20 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     store = ExchangeStore(db.plain_url(settings.keeper_url), db.plain_url(settings.loader_url))
     desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store)
 
+    pushing = Pushing(clock, database, blobs, store)
+
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:
         yield
         blobs.close()
+
+    @contextlib.asynccontextmanager
+    async def settling() -> AsyncIterator[None]:
+        task = asyncio.create_task(_settle(pushing), name="pushes")
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     parts = host.assemble(
         settings,
@@ -39,7 +54,17 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         description=ABOUT,
         database=database,
         routes=stream.routes(desk),
-        background=[closing],
+        background=[closing, settling],
     )
     parts.http.include_router(api.routes(desk))
+    parts.http.include_router(api.pushes(pushing))
     return parts
+
+
+async def _settle(pushing: Pushing) -> None:
+    while True:
+        try:
+            await pushing.settle()
+        except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
+            _log.warning("ingest.pushes_not_settled", error=type(error).__name__)
+        await asyncio.sleep(SETTLE_EVERY)

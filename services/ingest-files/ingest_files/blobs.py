@@ -6,6 +6,7 @@ holds nothing but those threads (PIT-O3).
 
 import asyncio
 import hashlib
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -100,6 +101,19 @@ class Blobs:
             return Held(found.version_id, found.size)
 
         return await self._run(stat)
+
+    async def put(self, bucket: str, key: str, data: bytes) -> str:
+        """Put an object; the version by which it is pinned."""
+
+        def send() -> str:
+            done = self._client.put_object(
+                bucket_name=bucket, object_name=key, data=io.BytesIO(data), length=len(data), content_type=_CONTENT_TYPE
+            )
+            if done.version_id is None:
+                raise Unwell("object store without versions")
+            return done.version_id
+
+        return await self._run(send)
 
     async def get(self, bucket: str, key: str, version: str, *, most: int) -> Content:
         """One version of an object, whole, with the digest of what was read.

@@ -40,3 +40,21 @@ class NotUploaded(Conflict):
 
 class ObjectGone(NotFound):
     code = "object-gone"
+
+
+class NotTheProvider(Forbidden):
+    """Rows of a resource are pushed by its own unit, through the gateway."""
+
+    code = "not-the-provider"
+
+
+class ResourceChanged(Conflict):
+    """The resource has another structure by now than whoever sent the rows was told."""
+
+    code = "resource-changed"
+
+
+class PushDiffers(Conflict):
+    """Another push had this key; it stays as it is."""
+
+    code = "push-differs"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import Column
+from sqlalchemy import Column, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import registry as orm_registry
 from sqlmodel import Field, SQLModel, col, select
@@ -21,8 +21,11 @@ from exchange import loading, making
 from exchange.layout import Resource
 from exchange.loading import Loaded
 from exchange.values import Value
+from exchange.ways import Way
 from ingest_files import errors
 from ingest_files.domain.judgement import Finding
+from ingest_files.domain.pushes import Push
+from ingest_files.domain.pushes import State as PushState
 from ingest_files.domain.uploads import Entry, State, Upload
 
 _items = TypeAdapter(tuple[Item, ...])
@@ -66,6 +69,30 @@ class FindingRow(Rows, table=True):
     item: str | None
     rule: str
     message: str
+
+
+class PushRow(Rows, table=True):
+    __tablename__ = "push"
+
+    id: UUID = Field(primary_key=True)
+    call: UUID
+    service: str
+    entry: str
+    provider: str
+    key: str | None
+    way: str
+    sha256: str
+    size: int
+    bucket: str
+    object_key: str
+    object_version: str | None
+    resource_version: str
+    state: str
+    rows: int | None
+    reason: str | None
+    tried_at: datetime
+    done_at: datetime | None
+    committed_at: datetime | None
 
 
 class UnitRow(Rows, table=True):
@@ -212,6 +239,48 @@ async def loaded_before(tx: AsyncSession, resource_version: str, sha256: str, bu
     return (await tx.exec(query.limit(1))).first() is not None
 
 
+def _push(row: PushRow) -> Push:
+    return Push(**{**row.model_dump(), "state": PushState(row.state), "way": Way(row.way)})
+
+
+async def serialize_pushes(tx: AsyncSession, service: str) -> None:
+    """Pushes of one service are begun one after the other; the next waits here until this transaction ends."""
+    await tx.execute(text("select pg_advisory_xact_lock(hashtextextended(:service, 0))"), {"service": service})
+
+
+async def push(tx: AsyncSession, push_id: UUID) -> Push:
+    """A push, locked."""
+    return _push((await tx.exec(select(PushRow).where(PushRow.id == push_id).with_for_update())).one())
+
+
+async def push_of_key(tx: AsyncSession, service: str, key: str) -> Push | None:
+    """The push of this name, unless it was refused."""
+    query = select(PushRow).where(
+        PushRow.service == service, PushRow.key == key, PushRow.state != PushState.REJECTED.value
+    )
+    row = (await tx.exec(query)).first()
+    return None if row is None else _push(row)
+
+
+async def newest_push(tx: AsyncSession, service: str, since: datetime) -> Push | None:
+    """The push of a service that was tried last, unless that is longer ago."""
+    query = select(PushRow).where(PushRow.service == service, col(PushRow.tried_at) >= since)
+    row = (await tx.exec(query.order_by(col(PushRow.tried_at).desc(), col(PushRow.id).desc()).limit(1))).first()
+    return None if row is None else _push(row)
+
+
+async def open_pushes(tx: AsyncSession, before: datetime, limit: int) -> list[UUID]:
+    """Pushes without a result that nobody tried since."""
+    query = select(PushRow.id).where(PushRow.state == PushState.RECEIVED.value, col(PushRow.tried_at) < before)
+    return list((await tx.exec(query.order_by(col(PushRow.tried_at)).limit(limit))).all())
+
+
+async def save_push(tx: AsyncSession, changed: Push) -> None:
+    """Keep a push, new or changed."""
+    await tx.merge(PushRow(**{name: getattr(changed, name) for name in PushRow.model_fields}))
+    await tx.flush()
+
+
 _FINDINGS_AT_ONCE: Final = 2000
 # SQLSTATE classes and codes of a store that is away or busy rather than of rows that are wrong.
 _AWAY: Final = ("08", "53", "57", "58")
@@ -265,6 +334,11 @@ class ExchangeStore:
         async with self._opened(self._loader_url, "loader") as connection:
             return await loading.find(connection, batch)
 
+    async def newest(self, version: str) -> UUID | None:
+        """The batch that was begun last of those that a resource version has."""
+        async with self._opened(self._loader_url, "loader") as connection:
+            return await loading.newest(connection, version)
+
     async def load(
         self,
         *,
@@ -273,15 +347,16 @@ class ExchangeStore:
         sha256: str,
         columns: Sequence[str],
         rows: Iterable[tuple[int, tuple[Value | None, ...]]],
+        way: Way = Way.REPLACE,
     ) -> Loaded:
-        """Load a batch in the place of all rows; the same batch again changes nothing.
+        """Load a batch in one of the ways; the same batch again changes nothing.
 
         Raises:
-            Clash: two rows have the same key, or a unique item repeats; nothing was changed.
+            Clash: a key or a unique item would be there twice; nothing was changed.
         """
         async with self._opened(self._loader_url, "loader") as connection:
-            return await loading.replace(
-                connection, version=version, batch=batch, sha256=sha256, columns=columns, rows=rows
+            return await loading.load(
+                connection, way=way, version=version, batch=batch, sha256=sha256, columns=columns, rows=rows
             )
 
     @contextlib.asynccontextmanager

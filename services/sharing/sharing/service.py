@@ -16,6 +16,7 @@ from common.events import (
     KeyHash,
     ServiceChanged,
     SharingType,
+    SourceKind,
     UnitChanged,
     UnitState,
 )
@@ -97,7 +98,7 @@ async def submit(tx: AsyncSession, name: str, caller: Caller, desk: Desk) -> App
         _log.error("sharing.calendar_missing", application=number, alert=done.due_open)
     await store.save_application(tx, done, at)
     await outbox.put(tx, applications.requested(done))
-    if sharing_type is SharingType.UNRESTRICTED:
+    if sharing_type is SharingType.UNRESTRICTED or done.own:
         return await _grant(tx, done, None, "exchange", None, desk)
     return done
 
@@ -201,7 +202,7 @@ async def give_opinion(
 async def _need_decider(tx: AsyncSession, held: Application, caller: Caller, desk: Desk, at: datetime) -> None:
     """Whether the caller's body is the one that decides under the edition in force, and its unit is at work."""
     assert held.sharing_type is not None
-    found = applications.procedure(desk.book.at(at), held.sharing_type)
+    found = applications.procedure(desk.book.at(at), held.sharing_type, own=held.own)
     if found.decider is None:
         raise errors.ApplicationState("该申请无需审核", state=held.state.value)
     if found.decider.is_party and found.decider.code == PROVIDER:
@@ -367,4 +368,6 @@ async def note_entry(tx: AsyncSession, told: CatalogChanged) -> None:
 
 
 async def note_service(tx: AsyncSession, told: ServiceChanged) -> None:
-    await store.note(tx, ServiceRow(code=told.service, entry=told.entry, state=told.state.value, version=told.version))
+    writes = told.source is SourceKind.WRITE
+    row = ServiceRow(code=told.service, entry=told.entry, state=told.state.value, writes=writes, version=told.version)
+    await store.note(tx, row)

@@ -128,6 +128,7 @@ class ServiceRow(Rows, table=True):
     code: str = Field(primary_key=True)
     entry: str
     state: str
+    writes: bool
     version: int
 
 
@@ -338,7 +339,10 @@ async def entries_of(tx: AsyncSession, provider: str) -> list[str]:
 
 async def offered(tx: AsyncSession, services: tuple[str, ...]) -> dict[str, Offered]:
     rows = await tx.exec(select(ServiceRow).where(col(ServiceRow.code).in_(services)))
-    return {row.code: Offered(service=row.code, entry=row.entry, state=ServiceState(row.state)) for row in rows.all()}
+    return {
+        row.code: Offered(service=row.code, entry=row.entry, state=ServiceState(row.state), writes=row.writes)
+        for row in rows.all()
+    }
 
 
 async def note(tx: AsyncSession, row: UnitRow | EntryRow | ServiceRow) -> None:

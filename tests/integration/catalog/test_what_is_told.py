@@ -147,6 +147,17 @@ async def test_the_first_batch_of_a_new_structure_brings_its_services_over(catal
     assert events[1].items[1].length == 80
 
 
+async def test_a_write_service_goes_over_before_there_is_data_for_it_brings_them(catalog, unit):
+    entry = await unit.published()
+    await unit.active(entry, "streets")
+    await unit.active(entry, "streets-push", source="write", inputs=[])
+    before = len(await catalog.told(ServiceChanged))
+    await unit.published_again(entry, items=WIDER)
+    events = [one.event for one in (await catalog.told(ServiceChanged))[before:]]
+    assert [(event.service, event.resource_version) for event in events] == [("streets-push", f"{entry}_v2")]
+    assert events[0].items[1].length == 80
+
+
 async def test_a_service_that_does_not_fit_the_new_structure_is_stopped_and_says_why(catalog, unit):
     entry = await unit.published()
     await unit.active(entry, "by-name", inputs=[{"item": "street_name", "operators": ["eq"], "required": True}])

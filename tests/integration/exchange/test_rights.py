@@ -75,7 +75,9 @@ async def relations(store):
         return [tuple(row) for row in await admin.fetch(RELATIONS)]
 
 
-@pytest.mark.parametrize(("role", "functions"), [(READER, set()), (LOADER, {"open_stage", "merge"}), (KEEPER, set())])
+@pytest.mark.parametrize(
+    ("role", "functions"), [(READER, set()), (LOADER, {"open_stage", "merge", "add"}), (KEEPER, set())]
+)
 async def test_functions_run_for_the_loader_alone(store, role, functions):
     async with store.connected() as admin:
         found = await admin.fetch(

@@ -82,9 +82,21 @@ def test_a_query_has_neither():
     refused(mode="query", claims=["name"])
 
 
-@pytest.mark.parametrize("source", ["provider", "write"])
-def test_only_the_store_answers_yet(source):
-    assert refused(source=source).details == {"source": source}
+def test_a_providers_interface_is_registered_with_its_service():
+    assert refused(source="provider").details == {"source": "provider"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"inputs": taking("code", "eq")},
+        {"orderings": ["since"]},
+        {"mode": "verify", "identity": ["code"], "claims": ["name"]},
+    ],
+)
+def test_a_write_service_takes_whole_rows_and_nothing_else(more):
+    fits(source="write", inputs=())
+    refused(**{"source": "write", "inputs": (), **more})
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,11 @@ class TestServices:
             ({"state": ServiceState.STOPPED}, False),
             ({"state": ServiceState.WITHDRAWN}, False),
             ({"source": SourceKind.PROVIDER}, False),
-            ({"source": SourceKind.WRITE}, False),
+            ({"source": SourceKind.WRITE}, True),
+            (
+                {"source": SourceKind.WRITE, "mode": Mode.VERIFY, "identity": ("street_code",), "claims": ("updated",)},
+                False,
+            ),
             ({"mode": Mode.VERIFY}, False),
             ({"mode": Mode.VERIFY, "identity": ("street_code",)}, False),
             ({"mode": Mode.VERIFY, "claims": ("street_name",)}, False),

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from common.events import ServiceState, SharingType
 from sharing import errors
-from sharing.domain.applications import check_request
-from tests.support.sharing_values import offered, request, resource
+from sharing.domain.applications import Offered, check_request
+from tests.support.sharing_values import ENTRY, offered, request, resource
 
 
 def checked(asked, *, unit="jyj", of=None, known=None):
@@ -42,6 +42,28 @@ def test_what_is_not_there_and_what_is_not_published_have_one_answer():
 
 def test_a_unit_does_not_apply_for_its_own_data():
     refused(request(), unit="mzj")
+
+
+WRITING = {"push": Offered(service="push", entry=ENTRY, state=ServiceState.ACTIVE, writes=True)}
+
+
+def test_a_unit_applies_to_write_its_own_resource_whatever_the_items():
+    asked = request(services=("push",), items=("street_code", "secret"))
+    assert checked(asked, unit="mzj", known=WRITING) is SharingType.NOT_SHARED
+
+
+def test_nobody_applies_to_write_anothers():
+    refused(request(services=("push",)), unit="jyj", known=WRITING)
+
+
+@pytest.mark.parametrize("unit", ["jyj", "mzj"])
+def test_writing_and_reading_are_not_applied_for_together(unit):
+    refused(request(services=("push", "streets")), unit=unit, known=offered() | WRITING)
+
+
+def test_a_write_service_that_is_withdrawn_is_not_applied_for():
+    gone = {"push": Offered(service="push", entry=ENTRY, state=ServiceState.WITHDRAWN, writes=True)}
+    refused(request(services=("push",)), unit="mzj", known=gone)
 
 
 def test_without_the_commitment_to_security_there_is_no_application():

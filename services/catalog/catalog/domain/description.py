@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from catalog.domain import written
 from catalog.domain.entries import resource_version
 from catalog.domain.pages import Block, Cell, Code, Document, Heading, Listing, Prose, Table
 from catalog.domain.services import Service, State
@@ -40,7 +41,7 @@ _STATES: Final = {
 _SOURCES: Final = {
     SourceKind.STORE: "交换库（提供单位归集的数据）",
     SourceKind.PROVIDER: "提供单位自有接口，调用时由网关实时查询",
-    SourceKind.WRITE: "写入",
+    SourceKind.WRITE: "写入交换库：提供单位推送的数据",
 }
 _OPERATORS: Final = {
     Operator.EQ: "等于",
@@ -93,6 +94,17 @@ def title(found: Described) -> str:
 
 def document(found: Described) -> Document:
     """The description, block by block."""
+    if _writes(found):
+        return (
+            Heading(1, title(found)),
+            *_about(found),
+            *written.parameters(),
+            *_items(found),
+            *_options(found),
+            *_answer(found),
+            *_code_sets(found.code_sets),
+            *written.example(found.service.code, found.items),
+        )
     return (
         Heading(1, title(found)),
         *_about(found),
@@ -105,9 +117,15 @@ def document(found: Described) -> Document:
     )
 
 
+def _writes(found: Described) -> bool:
+    return found.service.content.source is SourceKind.WRITE
+
+
 def modes(found: Described) -> list[str]:
     """The access modes of Annex 3 §4.1 that the service offers."""
     content = found.service.content
+    if _writes(found):
+        return [written.MODE]
     if content.mode is Mode.VERIFY:
         return ["验证信息真伪"]
     key = {item.code for item in found.items if item.key_place is not None}
@@ -199,6 +217,8 @@ def _items(found: Described) -> list[Block]:
         else "实际返回的是授权的信息项，按此顺序；按授权可为原值或脱敏值。"
     )
     head = ("代码", "名称", "类型", "长度", "主键", "可空", "共享属性", "代码集", "标准字段")
+    if _writes(found):
+        return [Heading(2, "每行的信息项"), Prose(written.ITEMS), Table(head, rows)]
     return [Heading(2, "可授权的信息项"), Prose(text), Table(head, rows)]
 
 
@@ -209,7 +229,7 @@ def _options(found: Described) -> list[Block]:
         (Code("rsStyle"), "complex、simple", "complex", "完整风格；简化风格成功时只有 DATA"),
         (Code("rsStructure"), "LM、KV、SR、MA", "LM", "记录列表、单条记录、单一结果、每项一列"),
     ]
-    if content.mode is Mode.QUERY:
+    if content.mode is Mode.QUERY and not _writes(found):
         orderings = "、".join(f"{code}、-{code}" for code in content.orderings)
         size = min(100, content.page_limit)
         rows.append(
@@ -234,7 +254,7 @@ def _answer(found: Described) -> list[Block]:
     stored = found.service.content.source is SourceKind.STORE
     if stored:
         headers.append((Code("X-Data-As-Of"), "数据最近一批的时间"))
-    if found.service.content.mode is Mode.QUERY:
+    if found.service.content.mode is Mode.QUERY and not _writes(found):
         if stored:
             headers.append((Code("X-Next-Cursor"), "还有下一页时的游标"))
         headers += [
@@ -244,6 +264,7 @@ def _answer(found: Described) -> list[Block]:
         Heading(2, "返回"),
         Prose("以下代码均随 HTTP 200 返回（500 除外），先满足者先返回。"),
         Table(("代码", "说明", "处理"), rows),
+        *(written.answer() if _writes(found) else ()),
         Table(("应答头", "含义"), tuple(headers)),
     ]
 

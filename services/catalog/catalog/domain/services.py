@@ -74,8 +74,7 @@ def check(content: ServiceContent, items: Iterable[Item]) -> None:
         ServiceUnfit: it names an item that is not there, or an operator that its type does not allow.
     """
     by_code = {item.code: item for item in items}
-    if content.source is SourceKind.WRITE or (content.source is SourceKind.PROVIDER) != (content.interface is not None):
-        raise errors.ServiceUnfit("数据源为交换库，或登记了的提供单位自有接口", source=content.source.value)
+    _check_source(content)
     named = [i.item for i in content.inputs]
     for code in (*named, *content.identity, *content.claims, *content.orderings):
         if code not in by_code:
@@ -98,6 +97,13 @@ def check(content: ServiceContent, items: Iterable[Item]) -> None:
             *(Input(item=code, operators=(Operator.EQ,), required=True) for code in content.identity),
         ]
         interfaces.check(content.interface, by_code, asked, (*content.claims, *content.orderings))
+
+
+def _check_source(content: ServiceContent) -> None:
+    if (content.source is SourceKind.PROVIDER) != (content.interface is not None):
+        raise errors.ServiceUnfit("提供单位自有接口须登记，其他数据源没有接口", source=content.source.value)
+    if content.source is SourceKind.WRITE and (content.mode is not Mode.QUERY or content.inputs or content.orderings):
+        raise errors.ServiceUnfit("写入服务接收整行数据，没有验证方式、输入参数和排序")
 
 
 def _check_input(found: Input, item: Item) -> None:
@@ -127,6 +133,11 @@ def move(service: Service, to: State, *, by: str, at: datetime, reason: str | No
 def known_outside(service: Service) -> bool:
     """Whether the exchange has been told of it: what was never let out is nobody's business."""
     return service.version > 0
+
+
+def follows_at_once(service: Service) -> bool:
+    """Whether it goes over to a new structure when that is published, before there is data: it is what brings some."""
+    return service.content.source is SourceKind.WRITE and service.state is not State.WITHDRAWN
 
 
 def for_others(service: Service) -> Service:

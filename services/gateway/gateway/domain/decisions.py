@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from common.events import Operator, UnitState
+from common.events import ItemMode, Operator, UnitState
 from common.keys import LENGTH as KEY_LENGTH
 from common.keys import Pepper
 from exchange.reading import Order
@@ -181,11 +181,17 @@ def admit(who: Who, memory: Memory, *, address: str, at: datetime, proof: Proof 
     if not grant.enforced or not grant.stands(at) or not grant.admits(address):
         raise Refused(Code.GRANT)
     access = memory.access(service, grant)
-    if access is None:
+    if access is None or (service.writes and not may_write(service, grant)):
         raise Refused(Code.GRANT)
     if grant.demanding and (proof is None or not proof.holds(grant, unit)):
         raise Refused(Code.GRANT)
     return access
+
+
+def may_write(service: Service, grant: Grant) -> bool:
+    """Whether rows may be pushed: by the resource's own unit, under a grant without terms that only reading has."""
+    clear = all(item.mode is ItemMode.CLEAR for item in grant.items)
+    return grant.unit == service.provider and clear and not grant.row_filter
 
 
 def plan(parameters: dict[str, str], headers: Headers, who: Who, access: Access, memory: Memory) -> Plan:
@@ -202,10 +208,10 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, access: Access,
     names = tuple(n for n in parameters if n != UNIT_KEY and n != METHOD_KEY and not (optional and n in _OPTIONAL))  # noqa: PLR1714  in the path of every call
     template = access.scope.template(names)
     if grant.required_headers or not NOTED.isdisjoint(headers):
-        _check_headers(headers, grant)
+        check_headers(headers, grant)
     if optional:
         _check_optional(parameters, template)
-        output, paging = _output(parameters), _paging(parameters, service, access)
+        output, paging = output_of(parameters), _paging(parameters, service, access)
     else:
         output, paging = PLAIN, FIRST if service.page_limit >= DEFAULT_PAGE else Paging(limit=service.page_limit)
     values = [_bind(parameter, parameters[name], memory) for name, parameter, _, _ in template.bound]
@@ -215,7 +221,7 @@ def plan(parameters: dict[str, str], headers: Headers, who: Who, access: Access,
     return Plan(template, values, output, paging)
 
 
-def _check_headers(headers: Headers, grant: Grant) -> None:
+def check_headers(headers: Headers, grant: Grant) -> None:
     for header in grant.required_headers:
         if not headers.get(header):
             raise Refused(Code.PARAMETERS)
@@ -230,7 +236,7 @@ def _check_optional(parameters: dict[str, str], template: Template) -> None:
         raise Refused(Code.PARAMETERS)
 
 
-def _output(parameters: dict[str, str]) -> Output:
+def output_of(parameters: dict[str, str]) -> Output:
     structure = _one_of(Structure, parameters, "rsStructure")
     return Output(
         _one_of(Format, parameters, "format"),

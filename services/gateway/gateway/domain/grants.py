@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.domain.records import Stub
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_ANSWERED: Final = frozenset({SourceKind.STORE, SourceKind.PROVIDER})
+_ANSWERED: Final = frozenset({SourceKind.STORE, SourceKind.PROVIDER, SourceKind.WRITE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,14 @@ class Service:
     structure: Structure
     interface: Interface | None
     """The provider's own, where it is asked; None where the exchange store is."""
+    writes: bool = False
+    """Whether its calls bring rows instead of asking for some."""
 
     @classmethod
     def of(cls, told: ServiceChanged, structure: Structure) -> "Service":
         # A verification without identity or claims can only be a mistake; it is out of use rather than open.
-        whole = told.mode is Mode.QUERY or bool(structure.identity and structure.claims)
+        writes = told.source is SourceKind.WRITE
+        whole = told.mode is Mode.QUERY or (not writes and bool(structure.identity and structure.claims))
         answered = told.source in _ANSWERED and (told.source is SourceKind.PROVIDER) == (told.interface is not None)
         return cls(
             code=told.service,
@@ -105,6 +108,7 @@ class Service:
             in_use=told.state is ServiceState.ACTIVE and answered and whole,
             structure=structure,
             interface=told.interface,
+            writes=writes,
         )
 
 

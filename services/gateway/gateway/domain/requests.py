@@ -16,7 +16,10 @@ MAX_BODY: Final = 1024 * 1024
 MAX_PARAMETERS: Final = 256
 FORM: Final = b"application/x-www-form-urlencoded"
 JSON: Final = b"application/json"
+ROWS: Final = b"application/vnd.shuqiao.rows+json"
+"""A body that is the value of the one parameter `rows`, so that what is pushed need not be escaped."""
 UNIT_KEY, METHOD_KEY = "unitKey", "methodKey"
+ROWS_NAME: Final = "rows"
 _KEY_HEADERS: Final = ((b"x-unit-key", UNIT_KEY), (b"x-method-key", METHOD_KEY))
 _PATH: Final = re.compile(rb"\A/([a-z0-9-]{1,64})\Z")
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_.~!*'(),/:@$?&=-]*")
@@ -80,7 +83,7 @@ def body_kind(headers: Headers) -> bytes | None:
     kind, _, rest = headers.get(b"content-type", b"").partition(b";")
     kind = kind.strip().lower()
     charset = rest.strip().lower().removeprefix(b"charset=") if rest else b""
-    if kind not in {FORM, JSON} or charset not in _CHARSETS:
+    if kind not in {FORM, JSON, ROWS} or charset not in _CHARSETS:
         raise Transport(415)
     return kind
 
@@ -96,6 +99,8 @@ def parameters(query: bytes, kind: bytes | None, body: bytes, headers: Headers) 
         pairs += _pairs(body)
     elif body and kind == JSON:
         pairs += _object(body)
+    elif body and kind == ROWS:
+        pairs.append((ROWS_NAME, _unicode(body)))
     for header, name in _KEY_HEADERS:
         value = headers.get(header)
         if value is None:
@@ -120,6 +125,13 @@ def _pairs(text: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
+        raise Refused(Code.PARAMETERS) from None
+
+
+def _unicode(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
         raise Refused(Code.PARAMETERS) from None
 
 

@@ -1,7 +1,7 @@
 """What runs beside the calls: the server itself, the relay of access records, the counts of floods, several workers."""
 
 from gateway.jobs.asking import WITHIN as ASK_WITHIN
-from gateway.jobs.asking import Source, Tokens
+from gateway.jobs.asking import Shown, Source, Tokens
 from gateway.jobs.measures import Measures
 from gateway.jobs.nearness import Nearness
 from gateway.jobs.provider_measures import ProviderMeasures
@@ -21,6 +21,7 @@ __all__ = [
     "Nearness",
     "ProviderMeasures",
     "Server",
+    "Shown",
     "Source",
     "Stop",
     "Tallies",

@@ -116,6 +116,24 @@ class Tokens:
             raise NotTold(f"token: {type(error).__name__}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The token that one service is shown."""
+
+    tokens: Tokens
+    audience: str
+
+    async def get(self) -> str | None:
+        """The token; None if there is none."""
+        try:
+            return await self.tokens.of(self.audience)
+        except NotTold:
+            return None
+
+    def forget(self) -> None:
+        self.tokens.forget(self.audience)
+
+
 @dataclass(slots=True)
 class Source:
     """A service that owns state, and how far it has told it."""

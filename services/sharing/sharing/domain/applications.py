@@ -87,6 +87,11 @@ class Application:
     papers: frozenset[Statement] = field(default_factory=frozenset)
     decision: Decision | None = None
 
+    @property
+    def own(self) -> bool:
+        """Whether a unit asks to write its own resource; nothing else of its own is applied for."""
+        return self.unit == self.provider
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
@@ -105,6 +110,8 @@ class Offered:
     service: str
     entry: str
     state: ServiceState
+    writes: bool = False
+    """Whether its calls bring rows of the provider's instead of asking for some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +127,14 @@ class Procedure:
     """What must be on file before the grant."""
 
 
-def procedure(in_force: InForce, sharing_type: SharingType) -> Procedure:
-    """The procedure by the edition in force: 无条件共享 at once, 授权共享 as its rule says."""
+def procedure(in_force: InForce, sharing_type: SharingType, *, own: bool = False) -> Procedure:
+    """The procedure by the edition in force: 无条件共享 at once, 授权共享 as its rule says.
+
+    `own`: a unit asks to write its own resource. Nothing is shared by that, so nobody is to decide: it is the technical
+    channel that the unit has to build (汇聚技术通道), and it is on record like every other grant.
+    """
+    if own:
+        return Procedure(rule=in_force.require(RuleId.AGGREGATION_CHANNEL), decider=None, heard=False, papers=())
     if sharing_type is SharingType.UNRESTRICTED:
         rule = in_force.require(RuleId.UNRESTRICTED_SHARE)
         return Procedure(rule=rule, decider=None, heard=False, papers=())
@@ -132,6 +145,18 @@ def procedure(in_force: InForce, sharing_type: SharingType) -> Procedure:
         papers += found.requires if found is not None else ()
     heard = bool(rule.bodies(Part.TOGETHER_WITH))
     return Procedure(rule=rule, decider=rule.decider, heard=heard, papers=tuple(dict.fromkeys(papers)))
+
+
+def _writes(request: Request, offered: dict[str, Offered], *, own: bool) -> bool:
+    """Whether a unit asks to write: its own resource and nothing beside; to read its own nobody has to ask."""
+    writing = {code in offered and offered[code].writes for code in request.services}
+    if len(writing) > 1:
+        raise errors.NotApplicable("写入服务须单独申请", entry=request.entry)
+    if writing == {True} and not own:
+        raise errors.NotApplicable("写入服务只供提供单位自己使用", entry=request.entry)
+    if writing != {True} and own:
+        raise errors.NotApplicable("本单位的数据不需要申请", entry=request.entry)
+    return own
 
 
 def check_request(request: Request, unit: str, resource: Resource | None, offered: dict[str, Offered]) -> SharingType:
@@ -145,8 +170,7 @@ def check_request(request: Request, unit: str, resource: Resource | None, offere
     """
     if resource is None or not resource.published:
         raise errors.NotApplicable("没有这个已发布的目录条目", entry=request.entry)
-    if resource.provider == unit:
-        raise errors.NotApplicable("本单位的数据不需要申请", entry=request.entry)
+    writing = _writes(request, offered, own=resource.provider == unit)
     if not request.commitment:
         raise errors.CommitmentMissing("须作出安全保密承诺")
     for group, known in ((request.items, resource.items), (request.services, offered)):
@@ -159,6 +183,8 @@ def check_request(request: Request, unit: str, resource: Resource | None, offere
         if offered[service].entry != request.entry or offered[service].state is ServiceState.WITHDRAWN:
             raise errors.NotApplicable("服务不属于该资源或已撤销", service=service)
     types = {resource.items[item] for item in request.items}
+    if writing:
+        return max(types, key=list(SharingType).index)
     if SharingType.NOT_SHARED in types:
         closed = sorted(item for item in request.items if resource.items[item] is SharingType.NOT_SHARED)
         raise errors.NotApplicable("其中有非共享的信息项", items=closed)
@@ -185,7 +211,7 @@ def submit(
     """
     if application.state is not State.DRAFT:
         raise errors.ApplicationState("申请已提交或已结束", state=application.state.value)
-    found = procedure(in_force, sharing_type)
+    found = procedure(in_force, sharing_type, own=application.own)
     submitted = replace(
         application,
         applicant=by,
@@ -262,7 +288,7 @@ def approve(
     """
     _under_decision(application)
     assert application.sharing_type is not None
-    found = procedure(in_force, application.sharing_type)
+    found = procedure(in_force, application.sharing_type, own=application.own)
     if found.decider is not None and by == application.applicant:
         raise errors.OwnApplication("申请人不能审批自己的申请")
     if found.heard and not any(held.unit == application.provider for held in application.opinions):
