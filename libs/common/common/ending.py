@@ -5,7 +5,6 @@ it knows of the cluster goes on for as long as the process lives, and opens new 
 """
 
 import asyncio
-import contextlib
 from typing import Final, Protocol
 
 from aiokafka.errors import KafkaError
@@ -34,5 +33,17 @@ async def end(client: Endable) -> None:
 
 
 async def _stop(client: Endable) -> None:
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        await asyncio.wait_for(client.stop(), WITHIN)
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=WITHIN)
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
+        return
+    stopping.cancel()
+    # aiokafka's consumer gives up half-way where the broker is away: it awaits the fetch that it has just cancelled,
+    # and what that raises keeps it from the client that holds the connections.
+    inner = getattr(client, "_client", None) or getattr(client, "client", None)
+    if inner is not None:
+        await asyncio.wait({asyncio.create_task(inner.close())}, timeout=WITHIN)
+    await asyncio.wait({stopping}, timeout=WITHIN)
+    error = stopping.exception() if stopping.done() and not stopping.cancelled() else None
+    if error is not None and not isinstance(error, TimeoutError | KafkaError | OSError):
+        raise error

@@ -84,7 +84,8 @@ class Server:
         found = [await self._relation("gateway", "public", name, works) for name, kind in rows if kind != "S"]
         numbers = [name for name, kind in rows if kind == "S"]
         found += [{f'"public"."{name}": {right}' for right in ("select", "usage")} for name in numbers]
-        return {"gateway": set().union({'"public"."admit_claims": execute'}, *found)}
+        called = {f'"public"."{name}": execute' for name in ("admit_claims", "admit_signature")}
+        return {"gateway": set().union(called, *found)}
 
     async def _views(self):
         sql = "select schema_name, view_name from exchange.resource"

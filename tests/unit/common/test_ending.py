@@ -59,6 +59,24 @@ async def test_a_defect_at_the_end_is_not_hidden():
         await ending.end(client)
 
 
+async def test_what_holds_the_connections_is_closed_even_where_the_client_gives_up_half_way():
+    class Inner:
+        closed = False
+
+        async def close(self) -> None:
+            self.closed = True
+
+    class Consumer:
+        _client = Inner()
+
+        async def stop(self) -> None:
+            raise asyncio.CancelledError
+
+    consumer = Consumer()
+    await ending.end(consumer)
+    assert consumer._client.closed
+
+
 async def test_a_client_that_never_ends_is_left_after_a_while(monkeypatch):
     monkeypatch.setattr(ending, "WITHIN", 0.05)
     client = Client()
