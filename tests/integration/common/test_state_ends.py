@@ -7,7 +7,8 @@ import aiokafka.client
 import pytest
 
 from common import state
-from tests.integration.common.test_state_reader import Memory, reader_of, record, tell
+from common.state import StateReader
+from tests.integration.common.test_state_reader import Memory, no_park, reader_of, record, tell
 from tests.support.probe import make_probe
 from tests.support.proxying import TcpProxy
 from tests.support.waiting import eventually
@@ -106,3 +107,21 @@ async def test_a_reader_that_begins_anew_is_not_at_the_end_until_it_has_read_all
         await tell(states, record(states, "a", 1))
         await at_end(reader)
         assert memory.versions == {"a": 1}
+
+
+async def test_stopped_while_the_broker_is_away_it_leaves_no_client_behind(states, link):
+    """A client that is not closed asks about the cluster, and connects, for as long as the process lives."""
+    reader = StateReader(states.kafka(states.reader), states.reader, [states.event], Memory().apply, no_park)
+    before = asyncio.all_tasks()
+    reader.start()
+    await at_end(reader)
+    link.cut()
+    # The fetch has failed and waits for its next try: there the consumer of aiokafka gives up its own end.
+    await eventually(lambda: _away(reader), what="the broker is away")
+    await reader.stop()
+    left = [task for task in asyncio.all_tasks() - before if "AIOKafka" in repr(task.get_coro())]
+    assert not [task for task in left if not task.done()]
+
+
+async def _away(reader):
+    return not await reader.at_end(0.2)
