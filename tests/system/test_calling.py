@@ -20,10 +20,12 @@ from shuqiao import Gateway, Session, SigningKey
 from shuqiao import profile as profiles
 from tests.support.java_compiler import compiled
 from tests.support.waiting import until
+from tests.system.test_provider_source import published
+from tests.system.test_write_source import active, granted
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "calling.md").read_text(encoding="utf-8")
-CHECK, SIGNED = "assistance-check", "assistance-signed"
+CHECK, SIGNED, WRITE = "assistance-check", "assistance-signed", "residents-write"
 MARK = "=== example ==="
 
 
@@ -74,6 +76,7 @@ def desk(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     assert [(step.name, step.evidence) for step in done if not step.ok] == []
     check_key = verification(story, CHECK, {})
     signed_key = verification(story, SIGNED, {"demand_signature": True})
+    provider_key, write_key = writing(story)
     passwords = {"jyj.admin": system.held.passwords["jyj.admin"]}
     held = Demonstration(
         passwords=passwords, keys={"unitKey": story.unit_key, "methodKey": story.method_keys["streets"]}
@@ -92,6 +95,8 @@ def desk(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         "SHUQIAO_METHOD_KEY": story.method_keys["streets"],
         "SHUQIAO_CHECK_KEY": check_key,
         "SHUQIAO_SIGNED_KEY": signed_key,
+        "SHUQIAO_PROVIDER_KEY": provider_key,
+        "SHUQIAO_WRITE_KEY": write_key,
     }
     made = Desk(folder, env)
     for one in KEY_MAKING:
@@ -125,6 +130,19 @@ def verification(story: Story, code: str, terms: dict[str, bool]) -> str:
 
     until(in_force, within=20)
     return key
+
+
+def writing(story: Story) -> tuple[str, str]:
+    """A write service of 区民政局 and its two keys, known to the gateway."""
+    cast = story._cast
+    entry = published(cast)
+    active(cast, entry, WRITE, source="write")
+    method_key = granted(cast, "mzj.shenqing", entry, WRITE)
+    unit_key: str = cast.as_("mzj.admin").post("registry", "/units/mzj/keys")["unitKey"]
+    with Gateway(story._profile.gateway, unit_key) as gateway:
+        # No rows are bad rows: known by a refusal that says so.
+        until(lambda: gateway.push(WRITE, method_key, [{}]).code == "206", within=20)
+    return unit_key, method_key
 
 
 def test_the_page_has_examples_of_each_kind():
