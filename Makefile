@@ -103,7 +103,7 @@ vectors: $(VENV)/.dev ## Play golden cases: FILE=path, in a system of its own or
 .PHONY: test
 test: $(VENV)/.dev ## Everything that CI runs
 	@$(BIN)/python -m stack fetch
-	@$(MAKE) --no-print-directory -j2 without-servers with-servers
+	@$(MAKE) --no-print-directory -j2 with-servers without-servers
 
 .PHONY: without-servers
 without-servers: lint deploy-check
