@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from demo.system import System
 from stack import Endpoints, acquire
 from tests.support.installation import Fresh, Installation, provision
+
+# The same examples in each run: what fails was changed, not drawn. `HYPOTHESIS_PROFILE=explore` draws new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")
