@@ -23,17 +23,23 @@ from common import log
 from common.events import Quota
 from common.health import Health
 from common.keys import KeyKind, generate
+from common.reach import NOWHERE
 from exchange.layout import Resource
 from gateway import api, jobs
 from gateway.domain.cursors import Seal
 from gateway.domain.flood import Flood
+from gateway.provider import Providers
+from gateway.providing import Provided
+from gateway.pushing import Pushing
 from gateway.service import Gateway
 from gateway.store.claims import Claims
+from gateway.store.ingest import Ingest
 from gateway.store.metering import Meter
+from gateway.store.nonces import Nonces
 from gateway.store.reading import Reader
 from gateway.store.recording import Recorder
 from stack import free_ports
-from tests.support.gateway_door import always_fresh
+from tests.support.gateway_door import NoToken, always_fresh
 from tests.support.gateway_world import EVIDENCE, World
 from tests.support.streets import STREETS
 from tests.support.waiting import until
@@ -73,6 +79,8 @@ async def serve(told: Told, worker: str, port: int, operations_port: int) -> Non
     """As `gateway.app.Worker` puts it together."""
     reader, recorder = Reader(told.store_url, 4), Recorder(told.outbox_url, worker)
     meter, claims, flood = Meter(told.outbox_url, worker), Claims(told.outbox_url), Flood()
+    http = httpx2.AsyncClient(trust_env=False)
+    nonces, providers = Nonces(told.outbox_url), Providers(NOWHERE, None)
     world, measures, timepiece = told.world(), jobs.Measures(), jobs.Timepiece(meter.skew)
     gateway = Gateway(
         memory=world.memory,
@@ -86,6 +94,9 @@ async def serve(told: Told, worker: str, port: int, operations_port: int) -> Non
         clock=meter.clock,
         fresh=always_fresh(),
         flood=flood,
+        nonces=nonces,
+        provided=Provided(providers, recorder, EVIDENCE, meter.clock),
+        pushing=Pushing(Ingest("", http, NoToken()), recorder, EVIDENCE, meter.clock),
     )
     measures.gauge("gateway_clock_skew_seconds", "Own clock less the database's", meter.skew)
     stop = jobs.Stop()
@@ -93,11 +104,13 @@ async def serve(told: Told, worker: str, port: int, operations_port: int) -> Non
     health = Health(needed={"store": reader.ping}, wanted={"clock": timepiece.right})
     pages = api.operations(api.readiness(health), api.registry(measures.registry), lambda: stop.told)
     async with contextlib.AsyncExitStack() as stack:
-        await reader.start()
         stack.push_async_callback(reader.stop)
         recorder.start()
         stack.push_async_callback(recorder.stop)
         stack.push_async_callback(claims.stop)
+        stack.push_async_callback(nonces.stop)
+        stack.push_async_callback(providers.stop)
+        stack.push_async_callback(http.aclose)
         meter.start()
         stack.push_async_callback(meter.stop)
         timepiece.start()
