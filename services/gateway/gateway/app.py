@@ -82,6 +82,8 @@ class Worker:
         self._signer = Signer.of(settings.answer_key.get_secret_value())
         self._fresh = Freshness(settings.lease, time.monotonic)
         self._http = httpx2.AsyncClient(timeout=jobs.ASK_WITHIN, trust_env=False)
+        self._tokens = jobs.Tokens(self._http, settings.registry_url, settings.client_secret)
+        evidence = Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode())
         self._watch = jobs.Watch(self._fresh, self._state, self._sources())
         self._providers = _providers(settings)
         self._gateway = Gateway(
@@ -94,18 +96,18 @@ class Worker:
             peppers=tuple(
                 Pepper(name, secret.get_secret_value().encode()) for name, secret in settings.peppers.items()
             ),
-            evidence=Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
+            evidence=evidence,
             clock=self._meter.clock,
             fresh=self._fresh,
             flood=self._flood,
             nonces=self._nonces,
-            pushing=self._pushing(),
-            provided=Provided(
-                self._providers,
+            pushing=Pushing(
+                Ingest(settings.ingest_files_url, self._http, jobs.Shown(self._tokens, INGEST)),
                 self._recorder,
-                Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode()),
+                evidence,
                 self._meter.clock,
             ),
+            provided=Provided(self._providers, self._recorder, evidence, self._meter.clock),
         )
         self._tallies = jobs.Tallies(self._flood, self._recorder, self._gateway.evidence, self._meter.clock)
         self._measures = jobs.Measures()
@@ -118,13 +120,6 @@ class Worker:
             wanted={"clock": self._timepiece.right},
         )
 
-    def _pushing(self) -> Pushing:
-        settings = self._settings
-        tokens = jobs.Tokens(self._http, settings.registry_url, settings.client_secret)
-        evidence = Pepper(settings.evidence_pepper_id, settings.evidence_pepper.get_secret_value().encode())
-        ingest = Ingest(settings.ingest_files_url, self._http, jobs.Shown(tokens, INGEST))
-        return Pushing(ingest, self._recorder, evidence, self._meter.clock)
-
     async def _is_fresh(self) -> None:
         if not self._fresh.holds:
             raise ConnectionError
@@ -133,10 +128,9 @@ class Worker:
         """The services of the control plane that own what is held in memory."""
         settings = self._settings
         urls = {"registry": settings.registry_url, "catalog": settings.catalog_url, "sharing": settings.sharing_url}
-        tokens = jobs.Tokens(self._http, settings.registry_url, settings.client_secret)
         owned = {service: [event for event in STATES if event.owner == service] for service in urls}
         return [
-            jobs.Source(service, url.rstrip("/"), owned[service], self._http, tokens, self._memory.apply)
+            jobs.Source(service, url.rstrip("/"), owned[service], self._http, self._tokens, self._memory.apply)
             for service, url in urls.items()
         ]
 

@@ -186,7 +186,7 @@ class Meter:
 
     def take_at_once(self, grant: Grant) -> Charge | None:
         """The same as `take` where nothing has to be asked first; None where something has."""
-        at = time.monotonic() + self._ahead
+        at = self.now()
         if self.alive and self.leases.take(grant, at) is True:
             return self._charge(grant, at)
         return None
