@@ -103,15 +103,22 @@ vectors: $(VENV)/.dev ## Play golden cases: FILE=path, in a system of its own or
 .PHONY: test
 test: $(VENV)/.dev ## Everything that CI runs
 	@$(BIN)/python -m stack fetch
-	@$(MAKE) --no-print-directory -j2 with-servers without-servers
+	@$(MAKE) --no-print-directory -j3 with-servers-calls with-servers-others without-servers
 
 .PHONY: without-servers
 without-servers: lint deploy-check
 	@$(BIN)/pytest -q -m "not slow" tests/unit
 
-.PHONY: with-servers
-with-servers: $(VENV)/.dev
-	@$(BIN)/pytest -q -m "not slow" --ignore=tests/unit tests
+# Two halves of about the same length, each with servers of its own.
+CALLS := tests/contract $(addprefix tests/integration/,exchange gateway pushing)
+
+.PHONY: with-servers-calls
+with-servers-calls: $(VENV)/.dev
+	@$(BIN)/pytest -q -m "not slow" $(CALLS)
+
+.PHONY: with-servers-others
+with-servers-others: $(VENV)/.dev
+	@$(BIN)/pytest -q -m "not slow" --ignore=tests/unit $(CALLS:%=--ignore=%) tests
 
 .PHONY: test-fault
 test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can be run yet; lists the others
