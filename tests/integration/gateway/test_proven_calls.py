@@ -317,6 +317,6 @@ async def test_a_database_that_is_away_is_503_and_never_an_answer(door, monkeypa
 
         raise Unavailable(Trouble.GRANTS)
 
-    monkeypatch.setattr(door.gateway.nonces._link, "query", away)
+    monkeypatch.setattr(door.gateway.nonces._together._link, "query", away)
     answer = await sent(door, signed(KEY, target(door.world)))
     assert (answer.status, answer.code, answer.reason) == (503, "500", "grants")

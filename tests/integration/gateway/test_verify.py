@@ -203,7 +203,7 @@ class TestGuessing:
         assert await self.ask(door, *"甲乙丙丁戊己") == ["1"] * MOST + ["207"]
         connection = await asyncpg.connect(outbox.admin_url())
         await connection.execute("update claim set day = day - 1")
-        door.gateway.claims._forgot_at = float("-inf")
+        door.gateway.claims._together._cleaned_at = float("-inf")
         assert await self.ask(door, "己") == ["1"]
 
         async def left():
@@ -223,7 +223,7 @@ class TestGuessing:
         assert len(row["identity"]) == len(row["claims"]) == 64
 
     async def test_where_they_cannot_be_counted_nothing_is_told(self, door, monkeypatch):
-        door.gateway.claims._link._url = "postgresql://nobody@127.0.0.1:9/none"
+        door.gateway.claims._together._link._url = "postgresql://nobody@127.0.0.1:9/none"
         answer = await door.call("check", id_number=ID, name="示例甲")
         assert (answer.status, answer.reason) == (503, "grants")
         assert (await door.call()).code == "1", "queries need no count"
@@ -233,13 +233,13 @@ class TestGuessing:
         replicas = [Claims(outbox.app_url), Claims(outbox.app_url)]
         seen = []
         for replica in replicas:
-            query = replica._link.query
+            query = replica._together._link.query
 
             async def noted(sql, *values, query=query):
                 seen.append(values[1])
                 return await query(sql, *values)
 
-            replica._link.query = noted
+            replica._together._link.query = noted
         names = [f"{n:03}" for n in range(50)]
         try:
             for round_ in range(10):
@@ -264,4 +264,4 @@ class TestGuessing:
 
 
 async def _idle(door):
-    return not door.gateway.claims._waiting
+    return not door.gateway.claims._together._waiting
