@@ -123,7 +123,7 @@ ROWS: Final = (
         "the news of a revocation is lost",
         (f"{_FAULT}/test_revocations.py", f"{_GATEWAY}/test_watch.py"),
     ),
-    Row(28, "a wrong clock at the gateway", (f"{_FAULT}/test_wrong_clock.py",), "signed requests"),
+    Row(28, "a wrong clock at the gateway", (f"{_FAULT}/test_wrong_clock.py",)),
     Row(29, "a clock set back at the audit"),
     Row(
         30,

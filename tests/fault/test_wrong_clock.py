@@ -11,12 +11,14 @@ import pytest
 
 from tests.support.gateway_process import replicas
 from tests.support.replica_calls import records
+from tests.support.signing import Signing, signed
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 """From Debian's package libfaketime."""
+KEY = Signing()
 CLOCKS = {"+1h": 3600.0, "-1h": -3600.0, "+1d": 86_400.0}
 
 
@@ -60,6 +62,25 @@ async def test_a_grant_ends_by_the_databases_clock_and_the_wrong_one_is_reported
         assert '"clock"' in ready.partition("degraded")[2]
         one.send(signal.SIGTERM)
         assert "gateway.clock_wrong" in one.ended()[1]
+
+
+async def test_signatures_are_of_now_by_the_databases_clock_and_come_once(told, trail, wrong):
+    """IN-G25 at a replica whose machine would take what is old, or refuse what is of now."""
+    environment, skew = wrong
+    at = (await now(trail)).timestamp()
+    with replicas(told(signer=KEY.told.model_dump()), "wrong", environment=environment) as (replica,):
+        fresh = by(replica, at)
+        its_now = by(replica, at + skew)
+        codes = [replica.call(target=target, **headers)[0] for target, headers in (fresh, fresh, its_now)]
+        assert codes == ["1", "203", "203"]
+        told_why = [record.get("unproven") for record in await records(trail.admin_url(), replica.worker)]
+        assert told_why == [None, "replay", "stale-signature"]
+
+
+def by(replica, created):
+    """The target of a call and the headers that sign it."""
+    target = f"/streets?unitKey={replica.told.unit_key}&methodKey={replica.told.method_key}&street_code=310105001"
+    return target, signed(KEY, target, origin=replica.origin, created=created)
 
 
 async def test_a_quota_is_one_whatever_the_replicas_clocks_say(told, trail, wrong):

@@ -20,7 +20,7 @@ import httpx2
 import uvloop
 
 from common import log
-from common.events import Quota
+from common.events import Quota, SigningKey
 from common.health import Health
 from common.keys import KeyKind, generate
 from common.reach import NOWHERE
@@ -56,6 +56,8 @@ class Told:
     per_day: int | None = None
     per_second: int | None = None
     valid_until: str | None = None
+    signer: dict[str, str] | None = None
+    """The key by which the grant demands its calls signed, as `SigningKey` has it."""
     unit_key: str = field(default_factory=lambda: generate(KeyKind.UNIT))
     method_key: str = field(default_factory=lambda: generate(KeyKind.METHOD))
     grant: str = field(default_factory=lambda: str(uuid4()))
@@ -66,12 +68,21 @@ class Told:
         made.method_keys["edu", "streets"] = self.method_key
         made.grants["edu", "streets"] = UUID(self.grant)
         made.code_set("areas", ["310104", "310105"])
+        if self.signer is not None:
+            made.signing["edu"] = (SigningKey.model_validate(self.signer),)
         made.unit("edu")
         resource = Resource(provider=self.provider, version=self.resource_version, items=STREETS)
         made.service("streets", STREETS, {"street_code": "eq in"}, resource=resource)
         end = datetime.fromisoformat(self.valid_until) if self.valid_until else None
         quota = Quota(per_day=self.per_day, per_second=self.per_second)
-        made.grant("edu", "streets", ["street_code", "street_name"], quota=quota, valid_until=end)
+        made.grant(
+            "edu",
+            "streets",
+            ["street_code", "street_name"],
+            quota=quota,
+            valid_until=end,
+            demand_signature=self.signer is not None,
+        )
         return made
 
 
@@ -132,8 +143,8 @@ class Replica:
     process: "subprocess.Popen[str]"
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/streets"
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def keys(self) -> dict[str, str]:
@@ -145,15 +156,16 @@ class Replica:
             return answer.status_code, answer.text
         return 0, ""
 
-    def call(self, http: httpx2.Client | None = None, **headers: str) -> tuple[str, str]:
+    def call(self, http: httpx2.Client | None = None, *, target: str | None = None, **headers: str) -> tuple[str, str]:
         """Code, with the reason of a 503, and trace id; `gone` where there was nobody to connect to.
 
         Raises:
             httpx2.TransportError: the connection was taken and ended without an answer.
         """
-        given = {"params": {"street_code": "310105001"}, "headers": {**self.keys, **headers}, "timeout": 30.0}
+        if target is None:
+            target, headers = "/streets?street_code=310105001", {**self.keys, **headers}
         try:
-            answer = (http or httpx2).post(self.url, **given)  # type: ignore[arg-type]
+            answer = (http or httpx2).post(self.origin + target, headers=headers, timeout=30.0)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             return "gone", ""
         parsed: Any = answer.json()
