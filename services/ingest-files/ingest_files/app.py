@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, stream
+from ingest_files import api, road, stream
 from ingest_files.blobs import Blobs
+from ingest_files.pieces import Pieces
 from ingest_files.pushing import Pushing
+from ingest_files.receiving import Receiving
 from ingest_files.service import NAME, Desk
 from ingest_files.settings import IngestSettings
 from ingest_files.store import ExchangeStore
+from ingest_files.watching import LOOK_EVERY, Watching
 
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
 SETTLE_EVERY = 60.0
@@ -30,7 +33,16 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         secret_key=settings.s3_secret_key.get_secret_value(),
     )
     store = ExchangeStore(db.plain_url(settings.keeper_url), db.plain_url(settings.loader_url))
-    desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store)
+    desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store, limits=settings.limits)
+    pieces = Pieces(
+        endpoint=settings.s3_endpoint,
+        public=settings.s3_public_endpoint or settings.s3_endpoint,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+    )
+    receiving = Receiving(desk, pieces)
+    watching = Watching(desk, pieces, settings.watched_bucket)
 
     pushing = Pushing(clock, database, blobs, store)
 
@@ -38,6 +50,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     async def closing() -> AsyncIterator[None]:
         yield
         blobs.close()
+        pieces.close()
 
     @contextlib.asynccontextmanager
     async def settling() -> AsyncIterator[None]:
@@ -47,6 +60,14 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
+    @contextlib.asynccontextmanager
+    async def looking() -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_look(receiving, watching)), asyncio.create_task(_follow(watching))]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     parts = host.assemble(
         settings,
         service=NAME,
@@ -54,10 +75,12 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         description=ABOUT,
         database=database,
         routes=stream.routes(desk),
-        background=[closing, settling],
+        background=[closing, settling, looking],
     )
     parts.http.include_router(api.routes(desk))
     parts.http.include_router(api.pushes(pushing))
+    parts.http.include_router(road.transfers(receiving))
+    parts.http.include_router(road.arrivals(watching, settings.hint_token))
     return parts
 
 
@@ -68,3 +91,23 @@ async def _settle(pushing: Pushing) -> None:
         except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
             _log.warning("ingest.pushes_not_settled", error=type(error).__name__)
         await asyncio.sleep(SETTLE_EVERY)
+
+
+async def _look(receiving: Receiving, watching: Watching) -> None:
+    """What no client and no notification told of is found within two of these looks."""
+    while True:
+        for name, look in (("inbox", receiving.sweep), ("bucket", watching.look)):
+            try:
+                await look()
+            except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
+                _log.warning("ingest.not_looked", where=name, error=type(error).__name__)
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _follow(watching: Watching) -> None:
+    while True:
+        await watching.hinted()
+        try:
+            await watching.follow_hints()
+        except Exception as error:  # noqa: BLE001  as above: the listing finds what this missed
+            _log.warning("ingest.hint_not_followed", error=type(error).__name__)
