@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
 from ingest_files import api, road, stream
 from ingest_files.blobs import Blobs
+from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
+from ingest_files.folder import Folder
 from ingest_files.pieces import Pieces
 from ingest_files.pushing import Pushing
 from ingest_files.receiving import Receiving
@@ -22,18 +25,43 @@ SETTLE_EVERY = 60.0
 _log = log.get(__name__)
 
 
+def desk_of(settings: IngestSettings, clock: Clock = now) -> Desk:
+    """What the use cases lean on; nothing is connected yet."""
+    return Desk(
+        clock=clock,
+        db=db.connect(settings.database_url, application=NAME),
+        blobs=Blobs(
+            endpoint=settings.s3_endpoint,
+            public=settings.s3_public_endpoint or settings.s3_endpoint,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key.get_secret_value(),
+        ),
+        exchange=ExchangeStore(db.plain_url(settings.keeper_url), db.plain_url(settings.loader_url)),
+        limits=settings.limits,
+    )
+
+
+async def watch_folder(settings: IngestSettings, root: Path) -> None:
+    """Watch a drop folder until cancelled."""
+    desk = desk_of(settings)
+    folder = Folder(desk, root)
+    try:
+        while True:
+            try:
+                await folder.look()
+            except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
+                _log.warning("ingest.folder_not_looked", error=type(error).__name__)
+            await asyncio.sleep(FOLDER_EVERY)
+    finally:
+        desk.blobs.close()
+        await desk.db.close()
+
+
 def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     """Nothing is connected yet. A test gives its own clock."""
-    database = db.connect(settings.database_url, application=NAME)
-    blobs = Blobs(
-        endpoint=settings.s3_endpoint,
-        public=settings.s3_public_endpoint or settings.s3_endpoint,
-        region=settings.s3_region,
-        access_key=settings.s3_access_key,
-        secret_key=settings.s3_secret_key.get_secret_value(),
-    )
-    store = ExchangeStore(db.plain_url(settings.keeper_url), db.plain_url(settings.loader_url))
-    desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store, limits=settings.limits)
+    desk = desk_of(settings, clock)
+    database, blobs = desk.db, desk.blobs
     pieces = Pieces(
         endpoint=settings.s3_endpoint,
         public=settings.s3_public_endpoint or settings.s3_endpoint,
@@ -44,7 +72,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     receiving = Receiving(desk, pieces)
     watching = Watching(desk, pieces, settings.watched_bucket)
 
-    pushing = Pushing(clock, database, blobs, store)
+    pushing = Pushing(clock, database, blobs, desk.exchange)
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:

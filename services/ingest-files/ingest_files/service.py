@@ -71,19 +71,10 @@ async def begin(
     return made, await desk.blobs.posting(INBOX, made.object_key, most=MAX_BYTES, until=until)
 
 
-async def new_upload(
-    tx: AsyncSession,
-    upload_id: UUID,
-    entry_code: str,
-    name: str,
-    size: int,
-    *,
-    unit: str,
-    by: str,
-    desk: Desk,
-    most: int = MAX_BYTES,
-) -> Upload:
-    """An upload of this unit, awaited; by whichever road the file comes.
+async def may_bring(
+    tx: AsyncSession, entry_code: str, size: int, *, unit: str, desk: Desk, most: int = MAX_BYTES
+) -> None:
+    """Whether this unit may bring a file for this entry now; until this transaction ends it brings no other.
 
     Raises:
         EntryUnknown, UnitNotActive: it has nothing to bring here.
@@ -98,8 +89,23 @@ async def new_upload(
         raise errors.EntryUnknown(entry_code)
     if size > most:
         raise errors.FileTooLarge(f"文件大小{size}字节超过上限{most}字节", limit=most)
-    at = desk.clock()
-    limits.check(await records.used(tx, unit, at), size, desk.limits)
+    limits.check(await records.used(tx, unit, desk.clock()), size, desk.limits)
+
+
+async def new_upload(
+    tx: AsyncSession,
+    upload_id: UUID,
+    entry_code: str,
+    name: str,
+    size: int,
+    *,
+    unit: str,
+    by: str,
+    desk: Desk,
+    most: int = MAX_BYTES,
+) -> Upload:
+    """An upload of this unit, awaited; by whichever road the file comes. Raises as `may_bring`."""
+    await may_bring(tx, entry_code, size, unit=unit, desk=desk, most=most)
     made = Upload(
         id=upload_id,
         entry=entry_code,
@@ -110,7 +116,7 @@ async def new_upload(
         object_key=f"{unit}/{entry_code}/{upload_id}",
         state=uploads.State.AWAITED,
         uploaded_by=by,
-        created_at=at,
+        created_at=desk.clock(),
         size=size,
     )
     await store.add_upload(tx, made)

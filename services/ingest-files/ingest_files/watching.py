@@ -92,13 +92,9 @@ class Watching:
         """What can be known before the file is copied. Raises Refusal."""
         if seen.size < 1:
             raise errors.NotUploaded("文件为空（0 字节）")
-        if seen.size > self.desk.limits.large_bytes:
-            limit = self.desk.limits.large_bytes
-            raise errors.FileTooLarge(f"文件大小{seen.size}字节超过上限{limit}字节", limit=limit)
-        async with self.desk.db.begin() as tx:
-            entry = await store.entry(tx, place.entry)
-            if entry is None or not entry.published or entry.provider != place.unit:
-                raise errors.EntryUnknown(place.entry)
+        desk, most = self.desk, self.desk.limits.large_bytes
+        async with desk.db.begin() as tx:
+            await service.may_bring(tx, place.entry, seen.size, unit=place.unit, desk=desk, most=most)
 
     async def _register(self, seen: Sighting, place: Place, version: str) -> bool:
         desk = self.desk
