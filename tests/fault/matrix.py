@@ -28,10 +28,10 @@ _MINIO = f"{_FAULT}/test_minio_in_trouble.py"
 _HALF = f"{_MINIO}::test_killed_within_a_put_nothing_half_is_registered"
 _WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
 
-ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py")
+ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py", "tests/system/test_browser.py")
 """No rows of the matrix, and too long for every run of all tests.
 
-Each service away, each answer falsified, a run of the golden cases that is broken off.
+Each service away, each answer falsified, a run of the golden cases that is broken off, a real browser.
 """
 
 

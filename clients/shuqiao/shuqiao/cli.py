@@ -1,4 +1,4 @@
-"""The command line: shuqiao entry | file | call | push | trace | key | certificate. Every command has --help."""
+"""The command line: shuqiao entry, file, call, push, export, trace, key, certificate. Every command has --help."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import typer
 from jsonschema import Draft202012Validator
 from rich.table import Table
 
-from shuqiao import calls, files, keys, profile, sending, showing
+from shuqiao import calls, files, keys, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
@@ -138,6 +138,7 @@ def file_upload(
 
 app.command()(calls.call)
 app.command()(sending.push)
+app.command()(taking.export)
 
 
 @app.command()

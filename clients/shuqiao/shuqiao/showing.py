@@ -9,7 +9,15 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -46,6 +54,15 @@ def sending() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None
             lambda step: bar.update(task, description=step),
             lambda done, of: bar.update(task, completed=done, total=of),
         )
+
+
+@contextlib.contextmanager
+def fetching() -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error that counts rows, for as long as they are fetched."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("导出", total=None)
+        yield lambda rows, of: bar.update(task, completed=rows, total=of)
 
 
 def fail(text: str, code: Exit = Exit.REFUSED) -> NoReturn:

@@ -77,12 +77,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/uploads/{upload}/completion", status_code=202, tags=["上传"], summary="文件已上传完毕")
     async def complete(upload: UUID, caller: Authenticated) -> UploadOut:
-        async with desk.db.begin() as tx:
-            held = await service.awaited(tx, upload, caller)
-        # Outside of a transaction: an object store that hangs keeps no connection.
-        found = await desk.blobs.find(held.bucket, held.object_key)
-        async with desk.db.begin() as tx:
-            return UploadOut.of(await service.receive(tx, upload, found, desk))
+        return UploadOut.of(await service.complete(upload, caller, desk))
 
     @router.get("/uploads", tags=["上传"], summary="本单位的上传")
     async def list_uploads(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, road, stream
+from ingest_files import api, pages, road, stream
 from ingest_files.blobs import Blobs
 from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
 from ingest_files.folder import Folder
@@ -15,6 +15,7 @@ from ingest_files.pieces import Pieces
 from ingest_files.pushing import Pushing
 from ingest_files.receiving import Receiving
 from ingest_files.service import NAME, Desk
+from ingest_files.sessions import Sessions
 from ingest_files.settings import IngestSettings
 from ingest_files.store import ExchangeStore
 from ingest_files.watching import LOOK_EVERY, Watching
@@ -108,6 +109,8 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     parts.http.include_router(api.routes(desk))
     parts.http.include_router(api.pushes(pushing))
     parts.http.include_router(road.transfers(receiving))
+    sessions = Sessions(settings.registry_url, NAME, parts.http.state.verifier)
+    parts.http.include_router(pages.routes(desk, sessions, settings.s3_public_endpoint or settings.s3_endpoint))
     parts.http.include_router(road.arrivals(watching, settings.hint_token))
     return parts
 

@@ -1,6 +1,5 @@
 """Rows of the road in: files in parts, sightings, forms that lapsed; and what of a unit is under way."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,7 +14,7 @@ from ingest_files.domain.arrivals import Sighting
 from ingest_files.domain.limits import DAY, HOUR, Used
 from ingest_files.domain.transfers import Transfer
 from ingest_files.domain.uploads import EXPIRES, State, Upload
-from ingest_files.store import Rows, UploadRow
+from ingest_files.store import EntryRow, Rows, UploadRow
 
 
 class TransferRow(Rows, table=True):
@@ -153,9 +152,7 @@ async def sightings(tx: AsyncSession, unit: str, limit: int) -> list[SightingRow
     return list((await tx.exec(query.order_by(col(SightingRow.seen_at).desc()).limit(limit))).all())
 
 
-async def in_state(tx: AsyncSession, ids: Iterable[UUID], states: Iterable[State]) -> list[UploadRow]:
-    """Those of these uploads that are in one of the states."""
-    query = select(UploadRow).where(
-        col(UploadRow.id).in_(list(ids)), col(UploadRow.state).in_([state.value for state in states])
-    )
-    return list((await tx.exec(query)).all())
+async def published(tx: AsyncSession, unit: str) -> list[tuple[str, str]]:
+    """Codes and names of a unit's published entries."""
+    query = select(EntryRow.code, EntryRow.name).where(EntryRow.provider == unit, col(EntryRow.published))
+    return [(code, name) for code, name in (await tx.exec(query.order_by(EntryRow.code))).all()]

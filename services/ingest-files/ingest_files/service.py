@@ -131,6 +131,16 @@ async def awaited(tx: AsyncSession, upload_id: UUID, caller: Caller) -> Upload:
     return held
 
 
+async def complete(upload_id: UUID, caller: Caller, desk: Desk) -> Upload:
+    """The provider says that the file is posted. Raises as `awaited` and `receive`."""
+    async with desk.db.begin() as tx:
+        held = await awaited(tx, upload_id, caller)
+    # Outside of a transaction: an object store that hangs keeps no connection.
+    found = await desk.blobs.find(held.bucket, held.object_key)
+    async with desk.db.begin() as tx:
+        return await receive(tx, upload_id, found, desk)
+
+
 async def receive(tx: AsyncSession, upload_id: UUID, found: Held | None, desk: Desk) -> Upload:
     """The file is there: it is pinned by its version, and its turn will come.
 
@@ -163,6 +173,11 @@ async def upload(tx: AsyncSession, upload_id: UUID, caller: Caller) -> Upload:
 async def list_uploads(tx: AsyncSession, entry_code: str | None, limit: int, caller: Caller) -> list[Upload]:
     inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
     return await store.uploads(tx, provider=None if inside else caller.unit, entry_code=entry_code, limit=limit)
+
+
+async def published(tx: AsyncSession, caller: Caller) -> list[tuple[str, str]]:
+    """Codes and names of the published entries of the caller's unit."""
+    return await records.published(tx, caller.unit)
 
 
 async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, caller: Caller) -> list[FindingRow]:
