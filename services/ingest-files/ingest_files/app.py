@@ -7,13 +7,15 @@ from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, pages, road, stream
+from ingest_files import api, pages, road, shelf, stream
 from ingest_files.blobs import Blobs
 from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
 from ingest_files.folder import Folder
+from ingest_files.objects import Keeping
 from ingest_files.pieces import Pieces
 from ingest_files.pushing import Pushing
 from ingest_files.receiving import Receiving
+from ingest_files.scanning import scanner
 from ingest_files.service import NAME, Desk
 from ingest_files.sessions import Sessions
 from ingest_files.settings import IngestSettings
@@ -21,6 +23,8 @@ from ingest_files.store import ExchangeStore
 from ingest_files.watching import LOOK_EVERY, Watching
 
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
+OBJECTS_EVERY = 2.0
+"""Seconds between two looks for objects that were posted."""
 SETTLE_EVERY = 60.0
 """Seconds between two looks for pushes that ended nowhere."""
 _log = log.get(__name__)
@@ -71,6 +75,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         secret_key=settings.s3_secret_key.get_secret_value(),
     )
     receiving = Receiving(desk, pieces)
+    keeping = Keeping(desk, pieces, scanner(settings.scanner))
     watching = Watching(desk, pieces, settings.watched_bucket)
 
     pushing = Pushing(clock, database, blobs, desk.exchange)
@@ -91,7 +96,8 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
 
     @contextlib.asynccontextmanager
     async def looking() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_look(receiving, watching)), asyncio.create_task(_follow(watching))]
+        loops = (_look(receiving, watching), _follow(watching), _keep(keeping))
+        tasks = [asyncio.create_task(loop) for loop in loops]
         yield
         for task in tasks:
             task.cancel()
@@ -109,6 +115,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     parts.http.include_router(api.routes(desk))
     parts.http.include_router(api.pushes(pushing))
     parts.http.include_router(road.transfers(receiving))
+    parts.http.include_router(shelf.routes(keeping))
     sessions = Sessions(settings.registry_url, NAME, parts.http.state.verifier)
     parts.http.include_router(pages.routes(desk, sessions, settings.s3_public_endpoint or settings.s3_endpoint))
     parts.http.include_router(road.arrivals(watching, settings.hint_token))
@@ -142,3 +149,13 @@ async def _follow(watching: Watching) -> None:
             await watching.follow_hints()
         except Exception as error:  # noqa: BLE001  as above: the listing finds what this missed
             _log.warning("ingest.hint_not_followed", error=type(error).__name__)
+
+
+async def _keep(keeping: Keeping) -> None:
+    while True:
+        try:
+            done = await keeping.work()
+        except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
+            done = 0
+            _log.warning("ingest.objects_not_looked_at", error=type(error).__name__)
+        await asyncio.sleep(0 if done else OBJECTS_EVERY)

@@ -101,3 +101,26 @@ class PlaceUnknown(Invalid):
     """What was laid down lies in no unit's folder of a resource."""
 
     code = "place-unknown"
+
+
+class NoObjects(Invalid):
+    """The entry's format or items are not those of objects."""
+
+    code = "no-objects"
+
+
+class ContentUnfit(Invalid):
+    code = "content-unfit"
+
+
+class Infected(Invalid):
+    """The scanner found something in it."""
+
+    code = "infected"
+
+
+class ObjectUnknown(NotFound):
+    code = "object-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("没有这个对象")

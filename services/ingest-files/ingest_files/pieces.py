@@ -5,6 +5,7 @@ import hmac
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,6 +15,7 @@ from minio.error import S3Error
 from minio.helpers import DictType
 
 from common.errors import Unwell
+from ingest_files import errors
 from ingest_files.asking import ASK_WITHIN, THREADS, Threads, client
 from ingest_files.domain.arrivals import Sighting
 from ingest_files.domain.transfers import Link, Part, Transfer
@@ -22,6 +24,8 @@ T = TypeVar("T")
 
 JOIN_WITHIN: Final = 60.0
 """Seconds in which the store joins parts, copies, or lists a page."""
+FETCH_WITHIN: Final = 300.0
+_STEP: Final = 1024 * 1024
 AT_ONCE: Final = 1000
 """Versions of a listing that are looked at together."""
 _GONE: Final = frozenset({"NoSuchUpload", "NoSuchKey", "NoSuchVersion"})
@@ -131,6 +135,48 @@ class Pieces:
             return done.version_id
 
         return await self._run(call, JOIN_WITHIN)
+
+    async def fetch(self, bucket: str, key: str, version: str, path: Path, *, most: int) -> None:
+        """One version of an object into a file.
+
+        Raises:
+            ObjectGone: there is no such version. FileTooLarge: it is larger than `most`.
+        """
+
+        def call() -> None:
+            try:
+                answer = self._client.get_object(bucket_name=bucket, object_name=key, version_id=version)
+            except S3Error as error:
+                if error.code in _GONE:
+                    raise errors.ObjectGone("对象存储中没有这个文件版本") from error
+                raise
+            try:
+                with path.open("wb") as file:
+                    for piece in answer.stream(_STEP):
+                        file.write(piece)
+                        if file.tell() > most:
+                            raise errors.FileTooLarge(f"文件超过{most}字节", limit=most)
+            finally:
+                answer.close()
+                answer.release_conn()
+
+        await self._run(call, FETCH_WITHIN)
+
+    def download(
+        self, bucket: str, key: str, version: str, answer: dict[str, str], *, at: datetime, good: timedelta
+    ) -> str:
+        """An address from which one version is fetched, for so long; `answer` are headers that the store sends."""
+        return presigned(
+            f"{self._origin}/{bucket}/{quote(key)}",
+            {"versionId": version, **answer},
+            {},
+            region=self._region,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            at=at,
+            good=good,
+            method="GET",
+        )
 
     async def _run(self, call: Callable[[], T], within: float) -> T:
         return await self._threads.run(call, within)

@@ -2,19 +2,24 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from ingest_files import errors
 from ingest_files.domain.arrivals import Sighting
 from ingest_files.domain.limits import DAY, HOUR, Used
+from ingest_files.domain.objects import Object
+from ingest_files.domain.objects import State as ObjectState
 from ingest_files.domain.transfers import Transfer
 from ingest_files.domain.uploads import EXPIRES, State, Upload
 from ingest_files.store import EntryRow, Rows, UploadRow
+
+Tx = AsyncSession
 
 
 class TransferRow(Rows, table=True):
@@ -48,6 +53,31 @@ class LapsedRow(Rows, table=True):
     __tablename__ = "lapsed"
 
     upload: UUID = Field(primary_key=True)
+
+
+class ObjectRow(Rows, table=True):
+    __tablename__ = "object"
+
+    id: UUID = Field(primary_key=True)
+    entry: str
+    provider: str
+    name: str
+    note: str | None
+    values: dict[str, Any] = Field(sa_column=Column("values", JSONB))
+    bucket: str
+    object_key: str
+    state: str
+    uploaded_by: str
+    created_at: datetime
+    object_version: str | None
+    size: int | None
+    sha256: str | None
+    media_type: str | None
+    resource_version: str | None
+    received_at: datetime | None
+    reason: str | None
+    message: str | None
+    done_at: datetime | None
 
 
 async def used(tx: AsyncSession, unit: str, at: datetime) -> Used:
@@ -156,3 +186,40 @@ async def published(tx: AsyncSession, unit: str) -> list[tuple[str, str]]:
     """Codes and names of a unit's published entries."""
     query = select(EntryRow.code, EntryRow.name).where(EntryRow.provider == unit, col(EntryRow.published))
     return [(code, name) for code, name in (await tx.exec(query.order_by(EntryRow.code))).all()]
+
+
+async def format_of(tx: AsyncSession, entry: str) -> str | None:
+    """The format of an entry; None where it was told before formats were kept."""
+    return (await tx.exec(select(EntryRow.format).where(EntryRow.code == entry))).first()
+
+
+def _object(row: ObjectRow) -> Object:
+    return Object(**{**row.model_dump(), "state": ObjectState(row.state)})
+
+
+async def object_(tx: AsyncSession, object_id: UUID, *, lock: bool = False) -> Object:
+    """Raises ObjectUnknown if there is none of this id."""
+    query = select(ObjectRow).where(ObjectRow.id == object_id)
+    row = (await tx.exec(query.with_for_update() if lock else query)).first()
+    if row is None:
+        raise errors.ObjectUnknown
+    return _object(row)
+
+
+async def objects(tx: AsyncSession, unit: str, entry: str | None, limit: int) -> list[Object]:
+    """The newest objects of a unit."""
+    query = select(ObjectRow).where(ObjectRow.provider == unit).order_by(col(ObjectRow.created_at).desc()).limit(limit)
+    found = await tx.exec(query if entry is None else query.where(ObjectRow.entry == entry))
+    return [_object(row) for row in found.all()]
+
+
+async def received_objects(tx: AsyncSession, limit: int) -> list[Object]:
+    """Objects that nobody has looked at yet, the oldest first."""
+    query = select(ObjectRow).where(ObjectRow.state == ObjectState.RECEIVED.value)
+    return [_object(row) for row in (await tx.exec(query.order_by(col(ObjectRow.received_at)).limit(limit))).all()]
+
+
+async def save_object(tx: AsyncSession, changed: Object) -> None:
+    """Keep an object, new or changed."""
+    await tx.merge(ObjectRow(**{name: getattr(changed, name) for name in ObjectRow.model_fields}))
+    await tx.flush()

@@ -316,6 +316,7 @@ async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:
                 resource_version=event.resource_version,
                 items=[item.model_dump(mode="json") for item in event.items],
                 version=event.version,
+                format=event.format,
             ),
         )
         if event.state is EntryState.PUBLISHED:

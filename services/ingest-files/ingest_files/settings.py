@@ -31,6 +31,9 @@ class IngestSettings(ServiceSettings):
     hint_token: SecretStr | None = Field(default=None, min_length=20)
     """With which the object store's notifications come; without it none are taken, and the listing finds everything."""
 
+    scanner: str | None = Field(default=None, pattern=r"^[^:/\s]+:[0-9]{1,5}$")
+    """`host:port` of ClamAV's daemon; where it is named, no object is kept that it has not passed."""
+
     @property
     def limits(self) -> Limits:
         return Limits(

@@ -33,6 +33,25 @@ def upgrade() -> None:
     )
     op.create_index("sighting_provider", "sighting", ["provider", "seen_at"])
     op.create_table("lapsed", sa.Column("upload", pg.UUID(as_uuid=True), sa.ForeignKey("upload.id"), primary_key=True))
+    op.add_column("entry", sa.Column("format", sa.Text))
+    op.create_table(
+        "object",
+        sa.Column("id", pg.UUID(as_uuid=True), primary_key=True),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("entry", "provider", "name")),
+        sa.Column("note", sa.Text),
+        sa.Column("values", pg.JSONB, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("bucket", "object_key", "state", "uploaded_by")),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("object_version", sa.Text),
+        sa.Column("size", sa.BigInteger),
+        *(sa.Column(name, sa.Text) for name in ("sha256", "media_type", "resource_version")),
+        sa.Column("received_at", sa.DateTime(timezone=True)),
+        *(sa.Column(name, sa.Text) for name in ("reason", "message")),
+        sa.Column("done_at", sa.DateTime(timezone=True)),
+        sa.CheckConstraint("state in ('awaited', 'received', 'registered', 'refused')", name="object_state_known"),
+    )
+    op.create_index("object_provider", "object", ["provider", "created_at"])
+    op.create_index("object_received", "object", ["received_at"], postgresql_where=sa.text("state = 'received'"))
     # What a unit has under way, and forms that were posted and never completed.
     op.create_index(
         "upload_open", "upload", ["created_at"], postgresql_where=sa.text("state in ('awaited', 'received')")
@@ -41,5 +60,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("upload_open", "upload")
-    for table in ("lapsed", "sighting", "transfer"):
+    op.drop_column("entry", "format")
+    for table in ("object", "lapsed", "sighting", "transfer"):
         op.drop_table(table)
