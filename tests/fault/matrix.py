@@ -25,7 +25,6 @@ _LOADING = "tests/integration/exchange/test_loading.py"
 _PUSHING = "tests/integration/pushing/test_killed.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 _MINIO = f"{_FAULT}/test_minio_in_trouble.py"
-_HALF = f"{_MINIO}::test_killed_within_a_put_nothing_half_is_registered"
 _WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
 
 ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py", "tests/system/test_browser.py")
@@ -148,7 +147,7 @@ ROWS: Final = (
     Row(
         33,
         "MinIO killed within an upload",
-        (f"{_MINIO}::test_killed_while_parts_come_the_sender_goes_on_and_the_file_has_one_result", _HALF),
+        (_MINIO,),
     ),
     Row(
         34,
