@@ -1,4 +1,4 @@
-"""The command line: shuqiao entry, file, call, push, export, trace, key, certificate. Every command has --help."""
+"""The command line. Every command has --help."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import typer
 from jsonschema import Draft202012Validator
 from rich.table import Table
 
-from shuqiao import calls, files, keys, profile, sending, showing, taking
+from shuqiao import calls, files, keys, objects, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
@@ -20,6 +20,7 @@ entry_app = typer.Typer(no_args_is_help=True, help="目录条目")
 file_app = typer.Typer(no_args_is_help=True, help="文件归集")
 app.add_typer(entry_app, name="entry")
 app.add_typer(file_app, name="file")
+app.add_typer(objects.app, name="object")
 app.add_typer(keys.app, name="key")
 app.add_typer(keys.certificates, name="certificate")
 
