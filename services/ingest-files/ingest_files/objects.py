@@ -94,6 +94,7 @@ class Keeping:
                 state=State.AWAITED,
                 uploaded_by=caller.account,
                 created_at=at,
+                size=wanted.size,
             )
             await records.save_object(tx, made)
         return made, await desk.blobs.posting(BUCKET, made.object_key, most=most, until=at + objects.EXPIRES)

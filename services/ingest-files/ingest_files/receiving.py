@@ -26,7 +26,7 @@ LINK_GOOD: Final = timedelta(minutes=15)
 """How long a part may be put with what was handed out for it."""
 SETTLED: Final = timedelta(seconds=20)
 """Age at which an upload by form is looked for: whoever posted it has said so by then, if they live."""
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 2000
 _log = log.get(__name__)
 
 

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from ingest_files import errors
 from ingest_files.domain.arrivals import Sighting
 from ingest_files.domain.limits import DAY, HOUR, Used
+from ingest_files.domain.objects import EXPIRES as OBJECT_EXPIRES
 from ingest_files.domain.objects import Object
 from ingest_files.domain.objects import State as ObjectState
 from ingest_files.domain.transfers import Transfer
@@ -84,15 +85,17 @@ async def used(tx: AsyncSession, unit: str, at: datetime) -> Used:
     """What a unit has under way and has brought; until this transaction ends it brings nothing else."""
     await tx.execute(text("select pg_advisory_xact_lock(hashtextextended('unit ' || :unit, 0))"), {"unit": unit})
     counted = text(
-        "select count(*) filter (where u.state = 'received' or (u.state = 'awaited' and t.ended_at is null"
-        " and coalesce(t.expires_at, u.created_at + :expires) > :at)) as waiting,"
-        " count(*) filter (where u.created_at > :hour) as files,"
-        " coalesce(sum(u.size) filter (where u.created_at > :day), 0)::bigint as bytes"
-        " from upload u left join transfer t on t.upload = u.id"
-        " where u.provider = :unit and (u.created_at > :day or u.state in ('awaited', 'received'))"
+        "select count(*) filter (where state = 'received' or (state = 'awaited' and ended_at is null and until > :at))"
+        " as waiting, count(*) filter (where created_at > :hour) as files,"
+        " coalesce(sum(size) filter (where created_at > :day), 0)::bigint as bytes from ("
+        " select u.state, u.created_at, u.size, t.ended_at, coalesce(t.expires_at, u.created_at + :form) as until"
+        " from upload u left join transfer t on t.upload = u.id where u.provider = :unit"
+        " union all select state, created_at, size, null, created_at + :object from object where provider = :unit"
+        ") brought where created_at > :day or state in ('awaited', 'received')"
     )
     moments = {"at": at, "hour": at - timedelta(seconds=HOUR), "day": at - timedelta(seconds=DAY)}
-    row = (await tx.execute(counted, {"unit": unit, "expires": EXPIRES, **moments})).one()
+    given = {"unit": unit, "form": EXPIRES, "object": OBJECT_EXPIRES, **moments}
+    row = (await tx.execute(counted, given)).one()
     return Used(waiting=row.waiting, files=row.files, bytes=row.bytes)
 
 

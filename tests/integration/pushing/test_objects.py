@@ -2,7 +2,7 @@
 
 import hashlib
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -15,7 +15,8 @@ from common.events import BatchIngested, BatchRejected, GrantedItem, ItemMode
 from common.roles import Role
 from exchange.layout import READER, Resource
 from gateway.store.ingest import Ingest as IngestDoor
-from ingest_files import errors
+from ingest_files import errors, service
+from ingest_files.domain.limits import Limits
 from ingest_files.objects import LINK_GOOD, Keeping
 from ingest_files.scanning import Clamd, NoScanner, Scanner, scanner
 from tests.support import road, scanners
@@ -251,6 +252,18 @@ class TestRefused:
             body = {"entry": shelf.ingest.entry, "name": "x", "size": 1}
             answer = await shelf.ingest.as_().post("/objects", body)
             assert answer.json()["code"] == "no-objects", change
+
+    async def test_objects_count_among_what_a_unit_may_bring(self, shelf):
+        """IN-X23."""
+        await shelf.begun(size=70)
+        desk = replace(shelf.ingest.desk, limits=Limits(bytes_a_day=100))
+        async with desk.db.begin() as tx:
+            await service.may_bring(tx, shelf.ingest.entry, 30, unit="mzj", desk=desk)
+            with pytest.raises(errors.TooManyBytes):
+                await service.may_bring(tx, shelf.ingest.entry, 31, unit="mzj", desk=desk)
+            desk = replace(desk, limits=Limits(waiting=1))
+            with pytest.raises(errors.TooManyWaiting):
+                await service.may_bring(tx, shelf.ingest.entry, 1, unit="mzj", desk=desk)
 
     async def test_another_unit_sees_and_completes_none_of_it(self, shelf):
         begun = (await shelf.begun())["object"]["id"]
