@@ -30,6 +30,7 @@ CLASSES: Final[Mapping[tuple[str, str], str]] = {
     ("sharing", "migrate"): "SharingMigration",
     ("ingest-files", "serve"): "IngestSettings",
     ("ingest-files", "migrate"): "IngestMigration",
+    ("ingest-files", "watch-folder"): "IngestSettings",
     ("gateway", "serve"): "GatewaySettings",
     ("gateway", "relay"): "RelaySettings",
     ("gateway", "migrate"): "GatewayMigration",

@@ -24,11 +24,13 @@ _PROVIDER = f"{_FAULT}/test_killed_at_a_provider.py"
 _LOADING = "tests/integration/exchange/test_loading.py"
 _PUSHING = "tests/integration/pushing/test_killed.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
+_MINIO = f"{_FAULT}/test_minio_in_trouble.py"
+_WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
 
-ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py")
+ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py", "tests/system/test_browser.py")
 """No rows of the matrix, and too long for every run of all tests.
 
-Each service away, each answer falsified, a run of the golden cases that is broken off.
+Each service away, each answer falsified, a run of the golden cases that is broken off, a real browser.
 """
 
 
@@ -142,9 +144,21 @@ ROWS: Final = (
         "a child parser that dies, hangs, floods or forks",
         ("tests/unit/sheets/test_reading.py", f"{_TAKING}::TestNotYet"),
     ),
-    Row(33, "MinIO killed within an upload"),
-    Row(34, "notifications lost, doubled, out of order"),
-    Row(35, "MinIO stands still", (f"{_TAKING}::TestNotYet",), "30 s under uploads"),
+    Row(
+        33,
+        "MinIO killed within an upload",
+        (_MINIO,),
+    ),
+    Row(
+        34,
+        "notifications lost, doubled, out of order",
+        (f"{_MINIO}::test_what_no_notification_told_of_is_registered_once_within_a_minute", _WATCHED),
+    ),
+    Row(
+        35,
+        "MinIO stands still",
+        (f"{_TAKING}::TestNotYet", f"{_MINIO}::test_standing_still_for_half_a_minute_it_holds_up_nobody_else"),
+    ),
     Row(36, "sealer killed between signing and storing"),
     Row(37, "the trail tampered with"),
     Row(38, "the whole restored to a moment"),

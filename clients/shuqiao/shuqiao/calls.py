@@ -56,7 +56,7 @@ def call(
 
     退出码：0 成功；1 被拒绝（标准错误上有代码和说明）；2 用法有误；3 平台没有应答。
     """
-    given = _pairs(parameters or [])
+    given = pairs(parameters or [])
     if everything and structure not in (Structure.LM, Structure.MA):
         showing.fail(f"--all 不能与 --structure {structure} 同用", Exit.USAGE)
     notes = Notes(operator=operator, using_system=using_system, matter=matter, traceparent=traceparent)
@@ -109,7 +109,8 @@ def asked_key(given: str, name: str) -> str:
     return str(typer.prompt(name, hide_input=True))
 
 
-def _pairs(written: list[str]) -> dict[str, str]:
+def pairs(written: list[str]) -> dict[str, str]:
+    """Parameters as they are written on a command line."""
     found: dict[str, str] = {}
     for text in written:
         name, middle, value = text.partition("=")

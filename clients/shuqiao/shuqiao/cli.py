@@ -1,4 +1,4 @@
-"""The command line: shuqiao entry | file | call | push | trace | key | certificate. Every command has --help."""
+"""The command line. Every command has --help."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import typer
 from jsonschema import Draft202012Validator
 from rich.table import Table
 
-from shuqiao import calls, files, keys, profile, sending
+from shuqiao import calls, files, keys, objects, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
@@ -20,6 +20,7 @@ entry_app = typer.Typer(no_args_is_help=True, help="目录条目")
 file_app = typer.Typer(no_args_is_help=True, help="文件归集")
 app.add_typer(entry_app, name="entry")
 app.add_typer(file_app, name="file")
+app.add_typer(objects.app, name="object")
 app.add_typer(keys.app, name="key")
 app.add_typer(keys.certificates, name="certificate")
 
@@ -113,9 +114,12 @@ def file_upload(
     password: Password,
     path: ProfileFile = None,
 ) -> None:
-    """上传一个电子表格并等待检查和导入的结果；有问题时逐条列出，退出码为1。"""
-    with _session(path, account, password) as session, err.status("上传") as status:
-        found = files.upload(session, entry, file, progress=status.update)
+    """上传一个电子表格并等待检查和导入的结果；有问题时逐条列出，退出码为1。
+
+    大文件分段上传；中断后重新执行同一命令，即从中断处继续。
+    """
+    with _session(path, account, password) as session, showing.sending() as (progress, sent):
+        found = files.upload(session, entry, file, progress=progress, sent=sent)
     if found["state"] == "loaded":
         out.print(f"已导入 {found['rows']} 行（sha256 {found['sha256']}）")
         return
@@ -135,6 +139,7 @@ def file_upload(
 
 app.command()(calls.call)
 app.command()(sending.push)
+app.command()(taking.export)
 
 
 @app.command()

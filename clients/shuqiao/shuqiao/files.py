@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx2
 
+from shuqiao import transfers
 from shuqiao.errors import Away, Refused
 from shuqiao.session import Json, Session
 
@@ -23,19 +24,34 @@ def upload(
     *,
     name: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    sent: transfers.Sent = lambda _done, _of: None,
+    large: int = transfers.LARGE,
 ) -> Json:
     """Upload a file for an entry and wait for its result; the upload with its state, and its findings if refused.
+
+    A file of `large` bytes or more goes in parts; one that was broken off is gone on with when it is sent again.
 
     Raises:
         Refused: the upload is not allowed, or the object store refuses the file.
         Away: no result came in time.
     """
+    if path.stat().st_size >= large:
+        progress("上传")
+        upload_id = transfers.send(session, entry, path, name=name, sent=sent)
+        progress("检查与导入")
+        return result(session, upload_id)
     data = path.read_bytes()
     begun = session.post(SERVICE, "/uploads", {"entry": entry, "name": name or path.name, "size": len(data)})
     progress("上传")
     post(begun["url"], begun["fields"], data)
     upload_id = begun["upload"]["id"]
-    session.post(SERVICE, f"/uploads/{upload_id}/completion")
+    sent(len(data), len(data))
+    try:
+        session.post(SERVICE, f"/uploads/{upload_id}/completion")
+    except Refused as refused:
+        # The exchange finds what was posted by itself, too.
+        if refused.code != "upload-state":
+            raise
     progress("检查与导入")
     return result(session, upload_id)
 

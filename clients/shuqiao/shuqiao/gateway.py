@@ -212,8 +212,9 @@ class Gateway:
         order_by: str | None = None,
         structure: Structure = Structure.LM,
         notes: Notes = NOTHING,
+        cursor: str | None = None,
     ) -> Iterator[Answer]:
-        """Every page, one answer each, until the last.
+        """Every page, one answer each, until the last; with `cursor` those behind the page that gave it.
 
         Raises:
             Refused: a page was refused; `code` is the annex's.
@@ -221,7 +222,7 @@ class Gateway:
         """
         if structure not in (Structure.LM, Structure.MA):
             raise BadArgument(f"{structure} 没有分页")
-        return self._walk(service, method_key, dict(parameters or {}), page_size, order_by, structure, notes)
+        return self._walk(service, method_key, dict(parameters or {}), page_size, order_by, structure, notes, cursor)
 
     def _walk(
         self,
@@ -232,8 +233,8 @@ class Gateway:
         order_by: str | None,
         structure: Structure,
         notes: Notes,
+        cursor: str | None,
     ) -> Iterator[Answer]:
-        cursor: str | None = None
         page: int | None = None
         seen = 0
         while True:

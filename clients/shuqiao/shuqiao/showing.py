@@ -1,13 +1,23 @@
 """How the command line shows what came: tables for people, JSON for programs, one line of trouble elsewhere."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -32,6 +42,27 @@ def exit_of(error: ShuqiaoError) -> Exit:
     if isinstance(error, BadArgument | BadProfile):
         return Exit.USAGE
     return Exit.AWAY if isinstance(error, Away | Falsified) else Exit.REFUSED
+
+
+@contextlib.contextmanager
+def sending() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """A bar on standard error, for as long as something is sent: what names the step, and what counts the bytes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
+        task = bar.add_task("上传", total=None)
+        yield (
+            lambda step: bar.update(task, description=step),
+            lambda done, of: bar.update(task, completed=done, total=of),
+        )
+
+
+@contextlib.contextmanager
+def fetching() -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error that counts rows, for as long as they are fetched."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("导出", total=None)
+        yield lambda rows, of: bar.update(task, completed=rows, total=of)
 
 
 def fail(text: str, code: Exit = Exit.REFUSED) -> NoReturn:

@@ -13,7 +13,8 @@ from minio.versioningconfig import VersioningConfig
 
 from provision.secrets import Secrets
 
-BUCKETS: Final = ("inbox", "reports", "objects")
+BUCKETS: Final = ("inbox", "reports", "objects", "drop")
+"""Files in, reports, unstructured objects, and what units' own systems lay down."""
 USER: Final = "ingest-files"
 
 
@@ -26,10 +27,18 @@ def policy() -> dict[str, Any]:
         "Statement": [
             {
                 "Effect": "Allow",
-                "Action": ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"],
+                # Parts that came of an upload are no object yet: throwing them away deletes nothing that was there.
+                "Action": [
+                    *("s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"),
+                    *("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"),
+                ],
                 "Resource": inside,
             },
-            {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": buckets},
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation"],
+                "Resource": buckets,
+            },
         ],
     }
 

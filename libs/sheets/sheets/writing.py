@@ -23,8 +23,8 @@ MAX_COLUMNS = 255
 """Columns beside 序号: the width of the .xls format less one."""
 MAX_CHARACTERS = 32_767
 """Text of one cell in .xls."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
-"""ASVS 1.2.10: a text that begins so is given an apostrophe."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+"""ASVS 1.2.10: a text that begins so is given an apostrophe; programs in Chinese take the full-width forms too."""
 _SHEET_NAME_CHARACTERS = 31
 _NOT_IN_SHEET_NAMES = re.compile(r"[\x00-\x1f\[\]:*?/\\]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -54,16 +54,16 @@ def write_annex_xls(title: str, columns: Sequence[str], rows: Sequence[Sequence[
     if len(columns) > MAX_COLUMNS:
         raise Unwritable("too-many-columns", f"列数{len(columns)}超过{MAX_COLUMNS}列上限")
     workbook = xlwt.Workbook(encoding="utf-8")
-    sheet = workbook.add_sheet(_sheet_name(title))
+    sheet = workbook.add_sheet(sheet_name(title))
     for column, name in enumerate((SEQUENCE_TITLE, *columns)):
-        sheet.write(0, column, _cell(0, column, name))
+        sheet.write(0, column, cell(0, column, name))
     for number, values in enumerate(rows, 1):
         if len(values) != len(columns):
             raise Unwritable("row-width", f"第{number}条记录有{len(values)}列，应为{len(columns)}列")
         sheet.write(number, 0, number)
         for column, value in enumerate(values, 1):
             if value is not None:
-                sheet.write(number, column, _cell(number, column, value))
+                sheet.write(number, column, cell(number, column, value))
     made = io.BytesIO()
     workbook.save(made)
     return made.getvalue()
@@ -74,8 +74,17 @@ def escaped(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _cell(row: int, column: int, value: Written) -> str | float | bool | None:
+def cell(row: int, column: int, value: Written, *, exact: bool = False) -> str | float | bool | None:
+    """What a cell holds: text made harmless, a number, or nothing. Row and column are counted from 0.
+
+    With `exact` a number is written with all its digits, which only text formats can.
+
+    Raises:
+        Unwritable: a text that no cell can hold.
+    """
     plain = _plain(value)
+    if exact and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return format(value, "f") if isinstance(value, Decimal) else str(value)
     if isinstance(plain, str):
         plain = escaped(plain)
         if len(plain) > MAX_CHARACTERS:
@@ -123,6 +132,6 @@ def _number(value: float | Decimal) -> str | float:
     return format(exact, "f")
 
 
-def _sheet_name(title: str) -> str:
+def sheet_name(title: str) -> str:
     """A name that every spreadsheet program accepts for a sheet."""
     return _NOT_IN_SHEET_NAMES.sub("_", title).strip("'")[:_SHEET_NAME_CHARACTERS] or "Sheet1"

@@ -10,6 +10,7 @@ from common import log
 from common.clock import Clock
 from common.events import RecordKind
 from common.keys import Pepper
+from gateway import linking
 from gateway.domain import answers, decisions, records
 from gateway.domain.access import Access
 from gateway.domain.cursors import Place, Question, Seal
@@ -177,7 +178,10 @@ def _source(gateway: Gateway, call: Call, plan: Plan, behind: Place | None) -> A
     assert call.who.service is not None
     if call.who.service.interface is not None:
         return gateway.provided.rows(call, plan)
-    return _find(gateway, plan) or _page(gateway, plan, behind)
+    rows = _find(gateway, plan) or _page(gateway, plan, behind)
+    if call.who.service.links and plan.output.single:
+        return linking.linked(gateway.pushing.ingest, call, plan, rows)
+    return rows
 
 
 def _find(gateway: Gateway, plan: Plan) -> "asyncio.Future[Rows] | None":

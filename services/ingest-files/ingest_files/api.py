@@ -77,8 +77,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/uploads/{upload}/completion", status_code=202, tags=["上传"], summary="文件已上传完毕")
     async def complete(upload: UUID, caller: Authenticated) -> UploadOut:
-        async with desk.db.begin() as tx:
-            return UploadOut.of(await service.complete(tx, upload, caller, desk))
+        return UploadOut.of(await service.complete(upload, caller, desk))
 
     @router.get("/uploads", tags=["上传"], summary="本单位的上传")
     async def list_uploads(

@@ -4,30 +4,21 @@ The client is synchronous; it runs in threads of its own, with deadlines and few
 holds nothing but those threads (PIT-O3).
 """
 
-import asyncio
 import hashlib
 import io
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Final
 
-import urllib3
-from minio import Minio
 from minio.datatypes import PostPolicy
-from minio.error import MinioException, S3Error
+from minio.error import S3Error
 
 from common.errors import Unwell
 from ingest_files import errors
+from ingest_files.asking import ASK_WITHIN, THREADS, Threads, client
 
-T = TypeVar("T")
-
-CONNECT_WITHIN: Final = 2.0
-READ_WITHIN: Final = 10.0
 TRANSFER_WITHIN: Final = 60.0
-_THREADS: Final = 4
+_ASK_READ: Final = 3.0
 _STEP: Final = 1024 * 1024
 _CONTENT_TYPE: Final = "application/octet-stream"
 
@@ -58,24 +49,18 @@ class Blobs:
     """The objects of this service."""
 
     def __init__(self, *, endpoint: str, public: str, region: str, access_key: str, secret_key: str) -> None:
-        parts = urlsplit(endpoint)
         self._public = public.rstrip("/")
-        self._client = Minio(
-            parts.netloc,
-            access_key=access_key,
-            secret_key=secret_key,
-            secure=parts.scheme == "https",
-            region=region,
-            http_client=urllib3.PoolManager(
-                timeout=urllib3.Timeout(connect=CONNECT_WITHIN, read=READ_WITHIN),
-                maxsize=_THREADS,
-                retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-            ),
+        self._client = client(endpoint, region=region, access_key=access_key, secret_key=secret_key)
+        self._asking = client(
+            endpoint, region=region, access_key=access_key, secret_key=secret_key, read=_ASK_READ, tries=1
         )
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
+        self._threads = Threads("blobs", THREADS)
+        # A transfer that drags on keeps no question waiting.
+        self._askers = Threads("blobs-asking", THREADS)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
+        self._askers.close()
 
     async def posting(self, bucket: str, key: str, *, most: int, until: datetime) -> Posting:
         """A POST policy for this one key: 1 to `most` bytes, until then. The size is enforced by the store (PIT-O5)."""
@@ -91,7 +76,7 @@ class Blobs:
 
         def stat() -> Held | None:
             try:
-                found = self._client.stat_object(bucket_name=bucket, object_name=key)
+                found = self._asking.stat_object(bucket_name=bucket, object_name=key)
             except S3Error as error:
                 if error.code in {"NoSuchKey", "NoSuchVersion"}:
                     return None
@@ -100,7 +85,7 @@ class Blobs:
                 raise Unwell("object store without versions")
             return Held(found.version_id, found.size)
 
-        return await self._run(stat)
+        return await self._askers.run(stat, ASK_WITHIN)
 
     async def put(self, bucket: str, key: str, data: bytes) -> str:
         """Put an object; the version by which it is pinned."""
@@ -113,7 +98,7 @@ class Blobs:
                 raise Unwell("object store without versions")
             return done.version_id
 
-        return await self._run(send)
+        return await self._threads.run(send, TRANSFER_WITHIN)
 
     async def get(self, bucket: str, key: str, version: str, *, most: int) -> Content:
         """One version of an object, whole, with the digest of what was read.
@@ -143,11 +128,4 @@ class Blobs:
                 answer.release_conn()
             return Content(bytes(data), digest.hexdigest())
 
-        return await self._run(fetch)
-
-    async def _run(self, call: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, call), TRANSFER_WITHIN)
-        except (urllib3.exceptions.HTTPError, MinioException, OSError, TimeoutError) as error:
-            raise Unwell("object store") from error
+        return await self._threads.run(fetch, TRANSFER_WITHIN)

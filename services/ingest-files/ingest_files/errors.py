@@ -1,6 +1,6 @@
 """What the ingest of files refuses at its API; what is wrong with a file's content is in the file's report."""
 
-from common.errors import Conflict, Forbidden, Invalid, NotFound
+from common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 
 
 class EntryUnknown(NotFound):
@@ -58,3 +58,69 @@ class PushDiffers(Conflict):
     """Another push had this key; it stays as it is."""
 
     code = "push-differs"
+
+
+class TooMany(Refusal):
+    """A unit brings more than it may; the same later may work (IN-X23)."""
+
+    status = 429
+
+
+class TooManyWaiting(TooMany):
+    code = "too-many-waiting"
+
+
+class TooManyFiles(TooMany):
+    code = "too-many-files"
+
+
+class TooManyBytes(TooMany):
+    code = "too-many-bytes"
+
+
+class TransferUnknown(NotFound):
+    """No upload in parts of this id that is still open."""
+
+    code = "transfer-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("没有这个分段上传，或其已结束、已过期")
+
+
+class PartUnknown(Invalid):
+    code = "part-unknown"
+
+
+class PartsMissing(Conflict):
+    """The file was said to be complete, and parts of it are missing or of another size."""
+
+    code = "parts-missing"
+
+
+class PlaceUnknown(Invalid):
+    """What was laid down lies in no unit's folder of a resource."""
+
+    code = "place-unknown"
+
+
+class NoObjects(Invalid):
+    """The entry's format or items are not those of objects."""
+
+    code = "no-objects"
+
+
+class ContentUnfit(Invalid):
+    code = "content-unfit"
+
+
+class Infected(Invalid):
+    """The scanner found something in it."""
+
+    code = "infected"
+
+
+class ObjectUnknown(NotFound):
+    code = "object-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("没有这个对象")

@@ -26,10 +26,11 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
 from exchange.loading import Clash, Loaded
-from ingest_files import errors, store
-from ingest_files.blobs import Blobs, Content, Posting
-from ingest_files.domain import judgement, uploads
+from ingest_files import errors, records, store
+from ingest_files.blobs import Blobs, Content, Held, Posting
+from ingest_files.domain import judgement, limits, uploads
 from ingest_files.domain.judgement import Bad, Good
+from ingest_files.domain.limits import Limits
 from ingest_files.domain.uploads import Entry, Upload
 from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
 from sheets.cells import Workbook
@@ -52,6 +53,7 @@ class Desk:
     db: Db
     blobs: Blobs
     exchange: ExchangeStore
+    limits: Limits = Limits()  # noqa: RUF009  frozen, and so one for all
 
 
 async def begin(
@@ -64,43 +66,90 @@ async def begin(
         FileTooLarge: more than the limit; the object store refuses it too.
     """
     caller.need(Role.COMPILER, Role.PUBLISHER)
-    unit = await store.unit(tx, caller.unit)
-    if unit is None or unit.state != UnitState.ACTIVE.value:
-        raise errors.UnitNotActive("单位未登记、已暂停或已撤销", unit=caller.unit)
+    made = await new_upload(tx, uuid7(), entry_code, name, size, unit=caller.unit, by=caller.account, desk=desk)
+    until = made.created_at + uploads.EXPIRES
+    return made, await desk.blobs.posting(INBOX, made.object_key, most=MAX_BYTES, until=until)
+
+
+async def may_bring(
+    tx: AsyncSession, entry_code: str, size: int, *, unit: str, desk: Desk, most: int = MAX_BYTES
+) -> None:
+    """Whether this unit may bring a file for this entry now; until this transaction ends it brings no other.
+
+    Raises:
+        EntryUnknown, UnitNotActive: it has nothing to bring here.
+        FileTooLarge: more than `most`.
+        TooMany: the unit has brought what it may for now (IN-X23).
+    """
+    known = await store.unit(tx, unit)
+    if known is None or known.state != UnitState.ACTIVE.value:
+        raise errors.UnitNotActive("单位未登记、已暂停或已撤销", unit=unit)
     entry = await store.entry(tx, entry_code)
-    if entry is None or not entry.published or entry.provider != caller.unit:
+    if entry is None or not entry.published or entry.provider != unit:
         raise errors.EntryUnknown(entry_code)
-    if size > MAX_BYTES:
-        raise errors.FileTooLarge(f"文件大小{size}字节超过上限{MAX_BYTES}字节", limit=MAX_BYTES)
-    at = desk.clock()
-    upload_id = uuid7()
+    if size > most:
+        raise errors.FileTooLarge(f"文件大小{size}字节超过上限{most}字节", limit=most)
+    limits.check(await records.used(tx, unit, desk.clock()), size, desk.limits)
+
+
+async def new_upload(
+    tx: AsyncSession,
+    upload_id: UUID,
+    entry_code: str,
+    name: str,
+    size: int,
+    *,
+    unit: str,
+    by: str,
+    desk: Desk,
+    most: int = MAX_BYTES,
+) -> Upload:
+    """An upload of this unit, awaited; by whichever road the file comes. Raises as `may_bring`."""
+    await may_bring(tx, entry_code, size, unit=unit, desk=desk, most=most)
     made = Upload(
         id=upload_id,
         entry=entry_code,
-        provider=caller.unit,
+        provider=unit,
         name=name,
         bucket=INBOX,
         # The key is ours; the provider's name is data and never a path (IN-X3).
-        object_key=f"{caller.unit}/{entry_code}/{upload_id}",
+        object_key=f"{unit}/{entry_code}/{upload_id}",
         state=uploads.State.AWAITED,
-        uploaded_by=caller.account,
-        created_at=at,
+        uploaded_by=by,
+        created_at=desk.clock(),
+        size=size,
     )
     await store.add_upload(tx, made)
-    return made, await desk.blobs.posting(INBOX, made.object_key, most=MAX_BYTES, until=at + uploads.EXPIRES)
+    return made
 
 
-async def complete(tx: AsyncSession, upload_id: UUID, caller: Caller, desk: Desk) -> Upload:
-    """The provider says that the file is posted: it is pinned by its version, and its turn will come.
+async def awaited(tx: AsyncSession, upload_id: UUID, caller: Caller) -> Upload:
+    """An upload of the caller's unit that is still awaited. Raises UploadUnknown, UploadState."""
+    caller.need(Role.COMPILER, Role.PUBLISHER)
+    held = await _own(tx, upload_id, caller, own=True)
+    uploads.check_awaited(held)
+    return held
+
+
+async def complete(upload_id: UUID, caller: Caller, desk: Desk) -> Upload:
+    """The provider says that the file is posted. Raises as `awaited` and `receive`."""
+    async with desk.db.begin() as tx:
+        held = await awaited(tx, upload_id, caller)
+    # Outside of a transaction: an object store that hangs keeps no connection.
+    found = await desk.blobs.find(held.bucket, held.object_key)
+    async with desk.db.begin() as tx:
+        return await receive(tx, upload_id, found, desk)
+
+
+async def receive(tx: AsyncSession, upload_id: UUID, found: Held | None, desk: Desk) -> Upload:
+    """The file is there: it is pinned by its version, and its turn will come.
 
     Raises:
-        UploadState: it was completed before.
+        UploadState: it was received before.
         NotUploaded: the object store has no such object.
     """
-    caller.need(Role.COMPILER, Role.PUBLISHER)
-    held = await _own(tx, upload_id, caller, lock=True)
+    held = await store.upload(tx, upload_id, lock=True)
     uploads.check_awaited(held)
-    found = await desk.blobs.find(held.bucket, held.object_key)
     if found is None:
         raise errors.NotUploaded("对象存储中还没有这个文件，请先上传")
     done = uploads.receive(held, version=found.version, size=found.size, at=desk.clock())
@@ -109,9 +158,9 @@ async def complete(tx: AsyncSession, upload_id: UUID, caller: Caller, desk: Desk
     return done
 
 
-async def _own(tx: AsyncSession, upload_id: UUID, caller: Caller, *, lock: bool = False) -> Upload:
-    held = await store.upload(tx, upload_id, lock=lock)
-    inside = not lock and caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
+async def _own(tx: AsyncSession, upload_id: UUID, caller: Caller, *, own: bool = False) -> Upload:
+    held = await store.upload(tx, upload_id)
+    inside = not own and caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
     if held.provider != caller.unit and not inside:
         raise errors.UploadUnknown
     return held
@@ -124,6 +173,11 @@ async def upload(tx: AsyncSession, upload_id: UUID, caller: Caller) -> Upload:
 async def list_uploads(tx: AsyncSession, entry_code: str | None, limit: int, caller: Caller) -> list[Upload]:
     inside = caller.may(Role.PLATFORM_REVIEWER, Role.AUDITOR)
     return await store.uploads(tx, provider=None if inside else caller.unit, entry_code=entry_code, limit=limit)
+
+
+async def published(tx: AsyncSession, caller: Caller) -> list[tuple[str, str]]:
+    """Codes and names of the published entries of the caller's unit."""
+    return await records.published(tx, caller.unit)
 
 
 async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, caller: Caller) -> list[FindingRow]:
@@ -262,6 +316,7 @@ async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:
                 resource_version=event.resource_version,
                 items=[item.model_dump(mode="json") for item in event.items],
                 version=event.version,
+                format=event.format,
             ),
         )
         if event.state is EntryState.PUBLISHED:

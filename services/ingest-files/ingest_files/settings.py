@@ -4,6 +4,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import MigrationSettings, ServiceSettings
+from ingest_files.domain.arrivals import BUCKET
+from ingest_files.domain.limits import Limits
 
 
 class IngestSettings(ServiceSettings):
@@ -19,6 +21,27 @@ class IngestSettings(ServiceSettings):
     s3_region: str = Field(min_length=1)
     s3_access_key: str = Field(min_length=1)
     s3_secret_key: SecretStr = Field(min_length=8)
+    unit_waiting: int = Field(default=Limits().waiting, ge=1)
+    """Uploads of one unit that may be under way."""
+    unit_files_an_hour: int = Field(default=Limits().files_an_hour, ge=1)
+    unit_bytes_a_day: int = Field(default=Limits().bytes_a_day, ge=1)
+    large_bytes: int = Field(default=Limits().large_bytes, ge=1)
+    """Bytes of one file that comes in parts."""
+    watched_bucket: str = Field(default=BUCKET, pattern="^[a-z0-9][a-z0-9.-]{2,62}$")
+    hint_token: SecretStr | None = Field(default=None, min_length=20)
+    """With which the object store's notifications come; without it none are taken, and the listing finds everything."""
+
+    scanner: str | None = Field(default=None, pattern=r"^[^:/\s]+:[0-9]{1,5}$")
+    """`host:port` of ClamAV's daemon; where it is named, no object is kept that it has not passed."""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            waiting=self.unit_waiting,
+            files_an_hour=self.unit_files_an_hour,
+            bytes_a_day=self.unit_bytes_a_day,
+            large_bytes=self.large_bytes,
+        )
 
 
 class IngestMigration(MigrationSettings):

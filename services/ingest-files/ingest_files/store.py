@@ -117,6 +117,7 @@ class EntryRow(Rows, table=True):
     resource_version: str
     items: list[Any] = Field(sa_column=Column(JSONB))
     version: int
+    format: str | None = None
 
 
 class CodeSetRow(Rows, table=True):

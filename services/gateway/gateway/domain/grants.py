@@ -73,6 +73,11 @@ class Structure:
         )
 
 
+OBJECT: Final = "object_id"
+LINK: Final = "object_link"
+"""Items of a resource whose rows are objects: the key, and the link that is made when one object is asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     code: str
@@ -90,6 +95,8 @@ class Service:
     """The provider's own, where it is asked; None where the exchange store is."""
     writes: bool = False
     """Whether its calls bring rows instead of asking for some."""
+    links: bool = False
+    """Whether its rows are objects, to one of which a call can be given a link."""
 
     @classmethod
     def of(cls, told: ServiceChanged, structure: Structure) -> "Service":
@@ -109,6 +116,9 @@ class Service:
             structure=structure,
             interface=told.interface,
             writes=writes,
+            links=told.source is SourceKind.STORE
+            and told.mode is Mode.QUERY
+            and {OBJECT, LINK} <= {item.code for item in told.items},
         )
 
 

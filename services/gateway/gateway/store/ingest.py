@@ -19,8 +19,9 @@ INGEST: Final = "ingest-files"
 """The ingest's name as an audience of tokens."""
 WITHIN: Final = 20.0
 """Seconds that a push may take: well within the minute after which a call without an end counts as unknown."""
+LINK_WITHIN: Final = 5.0
 AT_ONCE: Final = 8
-"""Pushes of a worker under way; beyond, 503 at once."""
+"""Pushes and links of a worker under way; beyond, 503 at once."""
 
 
 class Token(Protocol):
@@ -48,6 +49,12 @@ class _Problem:
     title: str
 
 
+@checked(frozen=True)
+class _Link:
+    url: str
+
+
+_link: Final = TypeAdapter(_Link)
 _told: Final = TypeAdapter(_Told)
 _problem: Final = TypeAdapter(_Problem)
 _REFUSED: Final = {
@@ -82,6 +89,35 @@ class Ingest:
         try:
             async with asyncio.timeout(WITHIN):
                 return await self._push(push)
+        except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValidationError):
+            raise Unavailable(Trouble.STORE) from None
+        finally:
+            self._under_way -= 1
+
+    async def link(self, entry: str, resource_version: str, object_id: UUID, trace_id: str) -> str:
+        """A short-lived link to one object of a resource.
+
+        Raises:
+            Unavailable: the ingest is away, does not answer in time, or does not know the object.
+        """
+        if not self.free:
+            raise Unavailable(Trouble.OVERLOAD)
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(LINK_WITHIN):
+                token = await self.token.get() if self.url else None
+                if token is None:
+                    raise Unavailable(Trouble.STORE)
+                headers = {"Authorization": f"Bearer {token}"}
+                headers["traceparent"] = trace.Trace(trace_id, trace.fresh().span_id).traceparent
+                asked = {"entry": entry, "resource_version": resource_version, "object_id": str(object_id)}
+                url = f"{self.url.rstrip('/')}/links"
+                answer = await self.http.post(url, params=asked, headers=headers, timeout=LINK_WITHIN)
+                if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                    self.token.forget()
+                if answer.status_code != HTTPStatus.OK:
+                    raise Unavailable(Trouble.STORE)
+                return _link.validate_json(answer.content).url
         except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValidationError):
             raise Unavailable(Trouble.STORE) from None
         finally:
