@@ -228,6 +228,12 @@ class RuleSet:
     thresholds: Thresholds = STRICT
     update_frequency: str | None = None
 
+    @property
+    def code_sets(self) -> frozenset[tuple[str, int]]:
+        """The code sets that items and rules name, by id and version."""
+        named = [item.code_set for item in self.items] + [rule.code_set for rule in self.rules]
+        return frozenset((one.id, one.version) for one in named if one is not None)
+
     @classmethod
     def of_entry(cls, entry: Mapping[str, Any]) -> "RuleSet":
         """The rule set of an entry in its JSON form; members of no concern here are passed over.

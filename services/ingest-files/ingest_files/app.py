@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, stream
+from ingest_files import api, service, stream
 from ingest_files.blobs import Blobs
 from ingest_files.pushing import Pushing
+from ingest_files.reporting import Reporting
 from ingest_files.service import NAME, Desk
 from ingest_files.settings import IngestSettings
 from ingest_files.store import ExchangeStore
@@ -33,6 +34,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     desk = Desk(clock=clock, db=database, blobs=blobs, exchange=store)
 
     pushing = Pushing(clock, database, blobs, store)
+    reporting = Reporting(clock, database, blobs, service.read_workbook, desk.may_see)
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:
@@ -58,6 +60,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     )
     parts.http.include_router(api.routes(desk))
     parts.http.include_router(api.pushes(pushing))
+    parts.http.include_router(api.reports(reporting))
     return parts
 
 

@@ -10,9 +10,9 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import urllib3
 from minio import Minio
@@ -72,6 +72,15 @@ class Blobs:
                 retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
             ),
         )
+        outside = urlsplit(public)
+        # Signs links for the address that others see; it never sends anything.
+        self._signer = Minio(
+            outside.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=outside.scheme == "https",
+            region=region,
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
 
     def close(self) -> None:
@@ -85,6 +94,16 @@ class Blobs:
         policy.add_content_length_range_condition(1, most)
         fields = self._client.presigned_post_policy(policy)
         return Posting(f"{self._public}/{bucket}", {**fields, "key": key, "Content-Type": _CONTENT_TYPE})
+
+    def link(self, bucket: str, key: str, *, name: str, lasts: timedelta) -> str:
+        """An address by which whoever has it fetches the object under this file name, for as long as it lasts."""
+        headers = {
+            "response-content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+            "response-content-type": _CONTENT_TYPE,
+        }
+        return self._signer.presigned_get_object(
+            bucket_name=bucket, object_name=key, expires=lasts, response_headers=dict(headers)
+        )
 
     async def find(self, bucket: str, key: str) -> Held | None:
         """The newest version of an object, if there is one."""

@@ -12,6 +12,7 @@ from quality.cells import Cell, Value
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.model import CodeSets, RuleSet, Severity
+from quality.surroundings import Profile, Surroundings
 from sheets.annex import AnnexTable, NotAnnexForm, read_annex
 from sheets.cells import Workbook
 from sheets.findings import Finding as FormFinding
@@ -45,6 +46,7 @@ class Good:
     rows: list[tuple[int, tuple[Value | None, ...]]]
     findings: tuple[Finding, ...] = ()
     """What was found and tolerated: warnings, and errors of rows that are left out."""
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Bad:
     reason: str
     message: str
     findings: tuple[Finding, ...] = ()
+    profile: Profile | None = None
+    """The rows that were checked, in numbers."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,7 +73,14 @@ def unreadable(code: str, message: str) -> Bad:
     return Bad(f"{UNREADABLE}:{code}", message)
 
 
-def judge(workbook: Workbook, file_name: str, entry: Entry, code_sets: CodeSets) -> Good | Bad:
+def judge(
+    workbook: Workbook,
+    file_name: str,
+    entry: Entry,
+    code_sets: CodeSets,
+    rule_set: RuleSet | None = None,
+    around: Surroundings | None = None,
+) -> Good | Bad:
     """The rows of a workbook in the annex's form for this entry, or all that is wrong with it."""
     named = check_name(file_name, resource=entry.name, kind=workbook.kind)
     if named:
@@ -82,7 +93,7 @@ def judge(workbook: Workbook, file_name: str, entry: Entry, code_sets: CodeSets)
     if misfits:
         found = tuple(told(finding) for finding in misfits)
         return Bad(STRUCTURE, f"表格的列与目录的信息项不一致，共{len(found)}处", found)
-    return check(RuleSet(items=entry.items), places, _rows(table), code_sets)
+    return check(rule_set or RuleSet(items=entry.items), places, _rows(table), code_sets, around)
 
 
 def check(
@@ -90,15 +101,17 @@ def check(
     places: dict[str, int],
     rows: Iterable[tuple[int, Sequence[Cell]]],
     code_sets: CodeSets,
+    around: Surroundings | None = None,
 ) -> Good | Bad:
     """Every row against every rule, in one pass; the rows that may be loaded, or everything that is wrong."""
-    checker = Checker(rule_set, places, code_sets)
+    checker = Checker(rule_set, places, code_sets, around)
     taken = [(number, checker.take(number, cells)) for number, cells in rows]
     findings = checker.end()
     found = tuple(told(finding) for finding in findings)
     if quality.model.refuses(findings, checker.records, rule_set.thresholds):
-        return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found)
-    return Good([row for row in taken if row[0] not in checker.bad_rows] if checker.bad_rows else taken, found)
+        return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found, checker.profile())
+    kept = [row for row in taken if row[0] not in checker.bad_rows] if checker.bad_rows else taken
+    return Good(kept, found, checker.profile())
 
 
 def _rows(table: AnnexTable) -> list[tuple[int, Sequence[Cell]]]:

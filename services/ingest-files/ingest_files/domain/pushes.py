@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from common.events import BatchIngested, BatchRejected, Item, ItemType, RuleCount, StoredFile
+from common.events import BatchIngested, BatchRejected, ItemType, RuleCount, StoredFile
 from exchange.ways import Way
 from ingest_files.domain import judgement
 from ingest_files.domain.judgement import QUALITY, UNREADABLE, Bad, Finding, Good
 from quality.cells import Cell
-from quality.model import CodeSets, RuleSet, Severity
+from quality.model import CodeSets, ItemLike, RuleSet, Severity
 
 MAX_ROWS: Final = 2000
 """Rows of a push at most, as of a file of the annex."""
@@ -109,8 +109,9 @@ def _no_constant(_name: str) -> None:
     raise ValueError("NaN and the infinities are no JSON")
 
 
-def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> Good | Bad:
+def judge(given: list[Given], rule_set: RuleSet, code_sets: CodeSets) -> Good | Bad:
     """The rows as values, by the very rules of files; or everything that is wrong with them, never a value."""
+    items = rule_set.items
     places = {item.code: place for place, item in enumerate(items, 1)}
     by_code = {item.code: item for item in items}
     findings: list[Finding] = []
@@ -135,7 +136,7 @@ def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> G
         spoiled |= {(number, finding.item) for finding in wrong}
         findings += wrong
         rows.append((number, [cells.get(place) for place in places.values()]))
-    checked = judgement.check(RuleSet(items=items), places, rows, code_sets)
+    checked = judgement.check(rule_set, places, rows, code_sets)
     # A cell that was left out because it could not be read is not missing beside that.
     more = [found for found in checked.findings if (found.row, found.item) not in spoiled]
     findings += [replace(found, column=None) for found in more]
@@ -156,7 +157,7 @@ def clash(message: str) -> Bad:
     return Bad(QUALITY, message, (_whole("unique", f"{message}：与已有的数据冲突"),))
 
 
-def _misfit(item: Item, value: object) -> str | None:
+def _misfit(item: ItemLike, value: object) -> str | None:
     """Why a JSON value can be no value of the item whatever it says; None if it can."""
     if isinstance(value, _Number):
         if item.type in {ItemType.INTEGER, ItemType.NUMERIC}:
