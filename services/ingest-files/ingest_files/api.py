@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from common.events.parts import EntryCode, ResourceVersion, ServiceCode, UnitCode
@@ -13,9 +14,12 @@ from exchange.ways import Way
 from ingest_files import service
 from ingest_files.domain.judgement import Bad
 from ingest_files.domain.pushes import Push
+from ingest_files.domain.summary import POLICY
 from ingest_files.domain.uploads import State, Upload
 from ingest_files.pushing import Pushing, Sent
+from ingest_files.reporting import LINK_LASTS, Reporting
 from ingest_files.service import Desk
+from quality.model import Severity
 
 
 class UploadIn(In):
@@ -63,7 +67,10 @@ class FindingOut(Out):
     column: int | None
     item: str | None
     rule: str
+    severity: Severity
     message: str
+    value: str | None
+    """Masked."""
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -103,7 +110,16 @@ def routes(desk: Desk) -> APIRouter:
         async with desk.db.begin() as tx:
             found = await service.findings(tx, upload, after, limit, caller)
         return [
-            FindingOut(place=row.place, row=row.row, column=row.col, item=row.item, rule=row.rule, message=row.message)
+            FindingOut(
+                place=row.place,
+                row=row.row,
+                column=row.col,
+                item=row.item,
+                rule=row.rule,
+                severity=Severity(row.severity),
+                message=row.message,
+                value=row.value,
+            )
             for row in found
         ]
 
@@ -125,6 +141,7 @@ class PushFindingOut(Out):
     item: str | None
     rule: str
     message: str
+    severity: Severity
 
 
 class PushOut(Out):
@@ -176,5 +193,27 @@ def pushes(pushing: Pushing) -> APIRouter:
             rows=await request.body(),
         )
         return PushOut.of(await pushing.take(sent, caller))
+
+    return router
+
+
+class LinkOut(Out):
+    url: str
+    lasts: int
+    """Seconds."""
+
+
+def reports(reporting: Reporting) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/uploads/{upload}/annotated", tags=["上传"], summary="标注了问题的文件副本的下载地址")
+    async def annotated(upload: UUID, caller: Authenticated) -> LinkOut:
+        url = await reporting.annotated(upload, caller)
+        return LinkOut(url=url, lasts=int(LINK_LASTS.total_seconds()))
+
+    @router.get("/uploads/{upload}/summary", tags=["上传"], summary="检查结果的汇总页", response_class=HTMLResponse)
+    async def summed(upload: UUID, caller: Authenticated) -> HTMLResponse:
+        page = await reporting.summary(upload, caller)
+        return HTMLResponse(page, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
 
     return router

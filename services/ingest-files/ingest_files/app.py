@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, pages, road, shelf, stream
+from ingest_files import api, pages, road, service, shelf, stream
 from ingest_files.blobs import Blobs
 from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
 from ingest_files.folder import Folder
@@ -15,6 +15,7 @@ from ingest_files.objects import Keeping
 from ingest_files.pieces import Pieces
 from ingest_files.pushing import Pushing
 from ingest_files.receiving import Receiving
+from ingest_files.reporting import Reporting
 from ingest_files.scanning import scanner
 from ingest_files.service import NAME, Desk
 from ingest_files.sessions import Sessions
@@ -79,6 +80,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     watching = Watching(desk, pieces, settings.watched_bucket)
 
     pushing = Pushing(clock, database, blobs, desk.exchange)
+    reporting = Reporting(clock, database, blobs, service.read_workbook, desk.may_see)
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:
@@ -119,6 +121,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     sessions = Sessions(settings.registry_url, NAME, parts.http.state.verifier)
     parts.http.include_router(pages.routes(desk, sessions, settings.s3_public_endpoint or settings.s3_endpoint))
     parts.http.include_router(road.arrivals(watching, settings.hint_token))
+    parts.http.include_router(api.reports(reporting))
     return parts
 
 

@@ -7,9 +7,11 @@ holds nothing but those threads (PIT-O3).
 import hashlib
 import io
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote, urlsplit
 
+from minio import Minio
 from minio.datatypes import PostPolicy
 from minio.error import S3Error
 
@@ -54,6 +56,15 @@ class Blobs:
         self._asking = client(
             endpoint, region=region, access_key=access_key, secret_key=secret_key, read=_ASK_READ, tries=1
         )
+        outside = urlsplit(public)
+        # Signs links for the address that others see; it never sends anything.
+        self._signer = Minio(
+            outside.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=outside.scheme == "https",
+            region=region,
+        )
         self._threads = Threads("blobs", THREADS)
         # A transfer that drags on keeps no question waiting.
         self._askers = Threads("blobs-asking", THREADS)
@@ -70,6 +81,16 @@ class Blobs:
         policy.add_content_length_range_condition(1, most)
         fields = self._client.presigned_post_policy(policy)
         return Posting(f"{self._public}/{bucket}", {**fields, "key": key, "Content-Type": _CONTENT_TYPE})
+
+    def link(self, bucket: str, key: str, *, name: str, lasts: timedelta) -> str:
+        """An address by which whoever has it fetches the object under this file name, for as long as it lasts."""
+        headers = {
+            "response-content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+            "response-content-type": _CONTENT_TYPE,
+        }
+        return self._signer.presigned_get_object(
+            bucket_name=bucket, object_name=key, expires=lasts, response_headers=dict(headers)
+        )
 
     async def find(self, bucket: str, key: str) -> Held | None:
         """The newest version of an object, if there is one."""

@@ -42,6 +42,12 @@ class ObjectGone(NotFound):
     code = "object-gone"
 
 
+class NoReport(Conflict):
+    """There is nothing of the file that a report could show."""
+
+    code = "no-report"
+
+
 class NotTheProvider(Forbidden):
     """Rows of a resource are pushed by its own unit, through the gateway."""
 

@@ -16,7 +16,7 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.loading import Clash
 from exchange.ways import Way
-from ingest_files import errors, store
+from ingest_files import errors, noted, store
 from ingest_files.blobs import Blobs
 from ingest_files.domain import judgement, pushes
 from ingest_files.domain.judgement import Bad, Good
@@ -72,7 +72,8 @@ class Pushing:
         sha256 = hashlib.sha256(sent.rows).hexdigest()
         async with self.db.begin() as tx:
             entry = await _entry(tx, sent)
-            code_sets = await store.code_sets(tx, entry.items)
+            rule_set = await noted.rule_set(tx, entry)
+            code_sets = await store.code_sets(tx, rule_set.code_sets)
             await store.serialize_pushes(tx, sent.service)
             push = await self._before(tx, sent, sha256) or self._new(sent, sha256)
             if push.state is State.LOADED:
@@ -87,7 +88,7 @@ class Pushing:
                     push = replace(push, object_version=version)
                     await store.save_push(tx, push)
         read = pushes.read(sent.rows)
-        judged = read if isinstance(read, Bad) else pushes.judge(read, entry.items, code_sets)
+        judged = read if isinstance(read, Bad) else pushes.judge(read, rule_set, code_sets)
         bad = _unfit(push, entry) or (judged if isinstance(judged, Bad) else None)
         if bad is None:
             assert isinstance(judged, Good)

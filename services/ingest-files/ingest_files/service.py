@@ -1,7 +1,7 @@
 """What the ingest of files does: uploads in, one result out; and the tables of the exchange store."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
 from exchange.loading import Clash, Loaded
-from ingest_files import errors, records, store
+from ingest_files import errors, noted, records, store
 from ingest_files.blobs import Blobs, Content, Held, Posting
 from ingest_files.domain import judgement, limits, uploads
 from ingest_files.domain.judgement import Bad, Good
@@ -54,6 +54,11 @@ class Desk:
     blobs: Blobs
     exchange: ExchangeStore
     limits: Limits = Limits()  # noqa: RUF009  frozen, and so one for all
+
+    async def may_see(self, upload_id: UUID, caller: Caller) -> Upload:
+        """The upload, if the caller may see it; raises UploadUnknown."""
+        async with self.db.begin() as tx:
+            return await upload(tx, upload_id, caller)
 
 
 async def begin(
@@ -198,7 +203,9 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         if held.state in uploads.FINAL:
             await inbox.first_time(tx, NAME, meta)
             return
-        code_sets = await store.code_sets(tx, entry.items) if entry else {}
+        rule_set = await noted.rule_set(tx, entry) if entry else None
+        code_sets = await store.code_sets(tx, rule_set.code_sets) if rule_set else {}
+        around = await noted.surroundings(tx, entry, desk.clock()) if entry else None
     if entry is None:
         raise Unwell(f"entry {event.entry}")
     loaded = await desk.exchange.find(held.id)
@@ -215,23 +222,23 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         return
     async with desk.db.begin() as tx:
         again = await store.loaded_before(tx, entry.resource_version, content.sha256, held.id)
-    judged = judgement.duplicate() if again else await _judge(content, held, entry, code_sets)
+    read = judgement.duplicate() if again else await _workbook(content)
+    judged = (
+        judgement.judge(read, held.name, entry, code_sets, rule_set, around) if isinstance(read, Workbook) else read
+    )
     bad = await _load(judged, content, held, entry, meta, desk) if isinstance(judged, Good) else judged
     if bad is not None:
         await _reject(bad, content, held, meta, desk)
 
 
-async def _judge(
-    content: Content, held: Upload, entry: Entry, code_sets: dict[tuple[str, int], frozenset[str]]
-) -> Good | Bad:
+async def _workbook(content: Content) -> Workbook | Bad:
     try:
-        workbook = await _read(content.data)
+        return await read_workbook(content.data)
     except Unreadable as refused:
         return judgement.unreadable(refused.reason.value, str(refused))
-    return judgement.judge(workbook, held.name, entry, code_sets)
 
 
-async def _read(data: bytes) -> Workbook:
+async def read_workbook(data: bytes) -> Workbook:
     """The workbook in these bytes. A child that died over them gets a second chance; more would not help.
 
     Raises:
@@ -252,6 +259,7 @@ async def _read(data: bytes) -> Workbook:
 
 
 async def _load(good: Good, content: Content, held: Upload, entry: Entry, meta: Meta, desk: Desk) -> Bad | None:
+    await noted.keep(desk.db, held.id, good)
     try:
         loaded = await desk.exchange.load(
             version=entry.resource_version,
@@ -275,6 +283,7 @@ async def _finish(loaded: Loaded, held: Upload, meta: Meta, desk: Desk) -> None:
         done = uploads.load(
             held, resource_version=loaded.version, sha256=loaded.sha256, rows=loaded.rows, at=desk.clock()
         )
+        done = replace(done, findings=await noted.count(tx, held.id))
         await store.save_upload(tx, done)
         await outbox.put(tx, uploads.loaded_event(done, display_name(held.name), loaded.committed_at))
     _log.info("ingest.loaded", upload=str(held.id), resource=loaded.version, rows=loaded.rows)
@@ -295,6 +304,7 @@ async def _reject(bad: Bad, content: Content, held: Upload, meta: Meta, desk: De
         )
         await store.save_upload(tx, done)
         await store.add_findings(tx, held.id, bad.findings)
+        await noted.add_numbers(tx, held.id, bad.profile)
         await outbox.put(tx, uploads.rejected_event(done, display_name(held.name), bad.counts))
     _log.info("ingest.rejected", upload=str(held.id), reason=bad.reason, findings=len(bad.findings))
 
@@ -319,6 +329,7 @@ async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:
                 format=event.format,
             ),
         )
+        await noted.note_rules(tx, event)
         if event.state is EntryState.PUBLISHED:
             resource = _resource(event)
             await outbox.put(

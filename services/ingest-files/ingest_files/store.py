@@ -20,13 +20,13 @@ from common.events import CodeSetChanged, Item
 from exchange import loading, making
 from exchange.layout import Resource
 from exchange.loading import Loaded
-from exchange.values import Value
 from exchange.ways import Way
 from ingest_files import errors
 from ingest_files.domain.judgement import Finding
 from ingest_files.domain.pushes import Push
 from ingest_files.domain.pushes import State as PushState
 from ingest_files.domain.uploads import Entry, State, Upload
+from quality.cells import Value
 
 _items = TypeAdapter(tuple[Item, ...])
 
@@ -69,6 +69,8 @@ class FindingRow(Rows, table=True):
     item: str | None
     rule: str
     message: str
+    severity: str
+    value: str | None
 
 
 class PushRow(Rows, table=True):
@@ -175,14 +177,14 @@ async def note_codes(tx: AsyncSession, told: CodeSetChanged) -> None:
     await tx.execute(insert(CodeSetRow).values(**values).on_conflict_do_nothing())
 
 
-async def code_sets(tx: AsyncSession, items: Iterable[Item]) -> dict[tuple[str, int], frozenset[str]]:
-    """The code sets that these items name.
+async def code_sets(tx: AsyncSession, named: Iterable[tuple[str, int]]) -> dict[tuple[str, int], frozenset[str]]:
+    """The code sets of these ids and versions.
 
     Raises:
         Unwell: one has not been told whole yet.
     """
     found: dict[tuple[str, int], frozenset[str]] = {}
-    for reference in {(i.code_set.id, i.code_set.version) for i in items if i.code_set is not None}:
+    for reference in set(named):
         query = select(CodeSetRow).where(CodeSetRow.code_set == reference[0], CodeSetRow.edition == reference[1])
         rows = (await tx.exec(query)).all()
         if not rows or len(rows) < rows[0].parts:
@@ -308,10 +310,13 @@ async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Sequence[Fin
                 "item": finding.item,
                 "rule": finding.rule,
                 "message": finding.message,
+                "severity": finding.severity.value,
+                "value": finding.value,
             }
             for place, finding in enumerate(findings[first : first + _FINDINGS_AT_ONCE], first)
         ]
-        await tx.execute(insert(FindingRow), rows)
+        # Those of a file whose rows were loaded are there already when its taking was broken off.
+        await tx.execute(insert(FindingRow).on_conflict_do_nothing(), rows)
 
 
 async def findings(tx: AsyncSession, upload_id: UUID, *, after: int, limit: int) -> list[FindingRow]:

@@ -6,9 +6,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.values import BadValue, read
 from ingest_files.domain import pushes
 from ingest_files.domain.judgement import Bad, Good
+from quality.model import RuleSet
+from quality.values import BadValue, read
 from tests.support.annex_files import AREAS, ITEMS
 
 ROW = {
@@ -24,7 +25,7 @@ ROW = {
 def judged(sent):
     text = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     found = pushes.read(text)
-    return found if isinstance(found, Bad) else pushes.judge(found, ITEMS, AREAS)
+    return found if isinstance(found, Bad) else pushes.judge(found, RuleSet(items=ITEMS), AREAS)
 
 
 def test_a_right_row_is_its_values_in_the_items_order_numbered_from_one():

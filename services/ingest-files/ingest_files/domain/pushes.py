@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from common.events import BatchIngested, BatchRejected, Item, ItemType, RuleCount, StoredFile
-from exchange import rules
-from exchange.rules import Cell
-from exchange.values import CodeSets
+from common.events import BatchIngested, BatchRejected, ItemType, RuleCount, StoredFile
 from exchange.ways import Way
+from ingest_files.domain import judgement
 from ingest_files.domain.judgement import QUALITY, UNREADABLE, Bad, Finding, Good
+from quality.cells import Cell
+from quality.model import CodeSets, ItemLike, RuleSet, Severity
 
 MAX_ROWS: Final = 2000
 """Rows of a push at most, as of a file of the annex."""
@@ -109,13 +109,14 @@ def _no_constant(_name: str) -> None:
     raise ValueError("NaN and the infinities are no JSON")
 
 
-def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> Good | Bad:
+def judge(given: list[Given], rule_set: RuleSet, code_sets: CodeSets) -> Good | Bad:
     """The rows as values, by the very rules of files; or everything that is wrong with them, never a value."""
+    items = rule_set.items
     places = {item.code: place for place, item in enumerate(items, 1)}
     by_code = {item.code: item for item in items}
     findings: list[Finding] = []
     spoiled: set[tuple[int, str | None]] = set()
-    rows: list[tuple[int, dict[int, Cell]]] = []
+    rows: list[tuple[int, list[Cell]]] = []
     for number, members in enumerate(given, 1):
         cells: dict[int, Cell] = {}
         wrong: list[Finding] = []
@@ -134,16 +135,21 @@ def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> G
         wrong += [_at(number, one.code, STRUCTURE, f"缺少信息项“{one.name}”；没有值时写 null") for one in missing]
         spoiled |= {(number, finding.item) for finding in wrong}
         findings += wrong
-        rows.append((number, cells))
-    checked = rules.check(items, places, rows, code_sets)
+        rows.append((number, [cells.get(place) for place in places.values()]))
+    checked = judgement.check(rule_set, places, rows, code_sets)
     # A cell that was left out because it could not be read is not missing beside that.
     more = [found for found in checked.findings if (found.row, found.item) not in spoiled]
-    findings += [_at(found.row, found.item, found.rule, found.message) for found in more]
-    if findings:
+    findings += [replace(found, column=None) for found in more]
+    if isinstance(checked, Bad) or findings_refuse(findings):
         order = {item.code: place for place, item in enumerate(items)}
         findings.sort(key=lambda one: (one.row or 0, order.get(one.item or "", -1), one.rule))
         return Bad(QUALITY, f"数据检查发现{len(findings)}处问题，未写入任何数据", tuple(findings))
-    return Good(checked.rows)
+    return Good(checked.rows, tuple(findings))
+
+
+def findings_refuse(findings: list[Finding]) -> bool:
+    """Whether one of them is an error: a push is taken whole or not at all."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def clash(message: str) -> Bad:
@@ -151,7 +157,7 @@ def clash(message: str) -> Bad:
     return Bad(QUALITY, message, (_whole("unique", f"{message}：与已有的数据冲突"),))
 
 
-def _misfit(item: Item, value: object) -> str | None:
+def _misfit(item: ItemLike, value: object) -> str | None:
     """Why a JSON value can be no value of the item whatever it says; None if it can."""
     if isinstance(value, _Number):
         if item.type in {ItemType.INTEGER, ItemType.NUMERIC}:

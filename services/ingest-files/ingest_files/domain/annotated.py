@@ -1,0 +1,170 @@
+"""The annotated copy of a provider's file: every cell as it was, those with findings coloured and with a note.
+
+It is written from what the confined child read, as xlsx whatever the file was: the service itself never parses a
+provider's file, and .xls knows no writer of notes. Values are the provider's own and stay as they are; looks and
+formulas of the original are not in it. A text is written as a text, so that nothing in it can become a formula.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+import xlsxwriter
+
+from ingest_files.domain.judgement import Finding
+from quality.model import Severity
+from sheets.cells import Sheet, Value, Workbook
+
+RESULTS: Final = "检查结果"
+MAX_NOTES: Final = 20_000
+"""Notes in one file; cells beyond are coloured, and all findings stand in the sheet of results."""
+_NOTE_LENGTH: Final = 1000
+_EXCEL_ROWS: Final = 1_048_576
+_EXCEL_COLUMNS: Final = 16_384
+_CELL_LENGTH: Final = 32_767
+_FROM: Final = datetime(1900, 3, 1)  # noqa: DTZ001  sheets know no zone; before it Excel's days are ambiguous
+_NAMES: Final = {Severity.ERROR: "错误", Severity.WARNING: "提醒"}
+_COLOURS: Final = {Severity.ERROR: "#F8CBAD", Severity.WARNING: "#FFE699"}
+_FORMATS: Final = {date: "yyyy/mm/dd", datetime: "yyyy/mm/dd hh:mm:ss", time: "hh:mm:ss", timedelta: "[h]:mm:ss"}
+
+
+def annotate(workbook: Workbook, findings: Sequence[Finding], sheet_name: str | None = None) -> bytes:
+    """The copy, as xlsx: a sheet of results first, then the sheets that were read.
+
+    Findings stand in the sheet of this name, else in the first that holds anything.
+    """
+    written = io.BytesIO()
+    book = xlsxwriter.Workbook(written, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    writer = _Writer(book)
+    with_cells = [sheet for sheet in workbook.sheets if sheet.rows]
+    noted = next((sheet for sheet in with_cells if sheet.name == sheet_name), with_cells[0] if with_cells else None)
+    taken = {RESULTS.casefold()}
+    results = book.add_worksheet(RESULTS)
+    for sheet in with_cells:
+        page = book.add_worksheet(_unused(sheet.name or "数据", taken))
+        writer.sheet(page, sheet, _by_cell(findings) if sheet is noted else {})
+    writer.results(results, findings)
+    book.close()
+    return written.getvalue()
+
+
+def _by_cell(findings: Sequence[Finding]) -> dict[tuple[int, int], list[Finding]]:
+    """Findings by their cell; one of a whole row stands at the row's first cell, one of a column at its header."""
+    found: dict[tuple[int, int], list[Finding]] = {}
+    for finding in findings:
+        if finding.row is not None or finding.column is not None:
+            found.setdefault((finding.row or 1, finding.column or 1), []).append(finding)
+    return found
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """A name that Excel takes: no reserved characters, 31 at most, not twice."""
+    plain = "".join("_" if char in "[]:*?/\\" or not char.isprintable() else char for char in name).strip("'") or "_"
+    shown, number = plain[:31], 1
+    while shown.casefold() in taken or shown.casefold() == "history":
+        number += 1
+        shown = f"{plain[:26]} ({number})"
+    taken.add(shown.casefold())
+    return shown
+
+
+class _Writer:
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._formats: dict[tuple[Severity | None, type | None], Any] = {}
+        self._notes = 0
+
+    def _format(self, severity: Severity | None, kind: type | None) -> Any:
+        if (severity, kind) not in self._formats:
+            looks: dict[str, Any] = {}
+            if severity is not None:
+                looks |= {"bg_color": _COLOURS[severity], "border": 1, "border_color": "#C00000"}
+            if kind is not None:
+                looks["num_format"] = _FORMATS[kind]
+            self._formats[severity, kind] = self._book.add_format(looks) if looks else None
+        return self._formats[severity, kind]
+
+    def sheet(self, page: Any, sheet: Sheet, found: Mapping[tuple[int, int], list[Finding]]) -> None:
+        widths: dict[int, int] = {}
+        seen: set[tuple[int, int]] = set()
+        for row in sheet.rows:
+            for column, value in enumerate(row.values, 1):
+                here = found.get((row.number, column), [])
+                if here:
+                    seen.add((row.number, column))
+                self._cell(page, row.number, column, value, here)
+                if row.number <= 50 and value is not None:
+                    widths[column] = max(widths.get(column, 0), _width(value))
+        for (number, column), here in found.items():
+            if (number, column) not in seen:
+                self._cell(page, number, column, None, here)
+        for column, width in widths.items():
+            if column <= _EXCEL_COLUMNS:
+                page.set_column(column - 1, column - 1, min(max(width + 2, 8), 40))
+
+    def _cell(self, page: Any, row: int, column: int, value: Value, found: Sequence[Finding]) -> None:
+        if row > _EXCEL_ROWS or column > _EXCEL_COLUMNS:
+            return
+        severity = None
+        if found:
+            severity = Severity.ERROR if any(one.severity is Severity.ERROR for one in found) else Severity.WARNING
+        self._value(page, row - 1, column - 1, value, severity)
+        if found and self._notes < MAX_NOTES:
+            self._notes += 1
+            text = "\n".join(f"[{_NAMES[one.severity]}] {one.message}" for one in found)[:_NOTE_LENGTH]
+            lines = sum(1 + len(line) // 16 for line in text.splitlines())
+            page.write_comment(row - 1, column - 1, text, {"x_scale": 1.8, "height": min(20 + 18 * lines, 300)})
+
+    def _value(self, page: Any, row: int, column: int, value: Value, severity: Severity | None) -> None:
+        plain = self._format(severity, None)
+        match value:
+            case None:
+                if plain is not None:
+                    page.write_blank(row, column, None, plain)
+            case bool():
+                page.write_boolean(row, column, value, plain)
+            case str():
+                page.write_string(row, column, value[:_CELL_LENGTH], plain)
+            case int() | float():
+                if abs(value) < 10**15 and math.isfinite(value):
+                    page.write_number(row, column, value, plain)
+                else:
+                    page.write_string(row, column, str(value), plain)
+            case datetime() if value.replace(tzinfo=None) >= _FROM:
+                page.write_datetime(row, column, value, self._format(severity, datetime))
+            case date() if not isinstance(value, datetime) and value >= _FROM.date():
+                page.write_datetime(row, column, value, self._format(severity, date))
+            case timedelta():
+                page.write_datetime(row, column, value, self._format(severity, timedelta))
+            case time():
+                page.write_datetime(row, column, value, self._format(severity, time))
+            case date():
+                page.write_string(row, column, str(value), plain)
+            case _:
+                page.write_string(row, column, value.code, plain)
+
+    def results(self, page: Any, findings: Sequence[Finding]) -> None:
+        head = self._book.add_format({"bold": True, "bg_color": "#D9E1F2", "bottom": 1})
+        wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
+        errors = sum(one.severity is Severity.ERROR for one in findings)
+        page.write_string(0, 0, f"共{len(findings)}处：错误{errors}处，提醒{len(findings) - errors}处", head)
+        for column in range(1, 6):
+            page.write_blank(0, column, None, head)
+        for column, title in enumerate(("行", "列", "信息项", "规则", "程度", "说明")):
+            page.write_string(1, column, title, head)
+        for number, one in enumerate(findings[: _EXCEL_ROWS - 2], 2):
+            for column, place in enumerate((one.row, one.column)):
+                if place is not None:
+                    page.write_number(number, column, place, wrapped)
+            for column, text in enumerate((one.item or "", one.rule, _NAMES[one.severity], one.message), 2):
+                page.write_string(number, column, text, wrapped)
+        for column, width in enumerate((8, 8, 20, 14, 8, 70)):
+            page.set_column(column, column, width)
+        page.freeze_panes(2, 0)
+
+
+def _width(value: Value) -> int:
+    shown = str(value) if not isinstance(value, datetime | date) else "2000/01/01"
+    return sum(2 if ord(char) > 0x2E80 else 1 for char in shown[:40])
