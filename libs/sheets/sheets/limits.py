@@ -64,8 +64,8 @@ class Limits:
     scope: Scope = Scope.FIRST_VISIBLE
     allowed: frozenset[Feature] = frozenset()
     """Features that are read past instead of refused; those met are named in the workbook."""
-    biff5: bool = False
-    """Whether workbooks of Excel 5.0 and 95 are read (IN-X12)."""
+    lenient: bool = False
+    """Whether forms are read that the annex does not know: Excel 5.0 and 95 (IN-X12), texts in UTF-16."""
 
     @property
     def content_rows(self) -> int:
@@ -88,7 +88,7 @@ GUIDED = Limits(
     wall_seconds=90.0,
     scope=Scope.ALL_VISIBLE,
     allowed=frozenset(Feature),
-    biff5=True,
+    lenient=True,
 )
 """Files as departments send them: every visible sheet, as many rows as a sheet has, within the same memory.
 

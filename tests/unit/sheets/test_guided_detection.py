@@ -12,7 +12,13 @@ NAMES = ["序号", "学校名称", "学校标识码", "主管部门"]
 
 def test_title_rows_above_the_header_are_no_header():
     table = detected(
-        [["附件2："], ["全国成人高等学校名单（截至2025年6月20日）"], ["填报单位：某局", "", "单位：所", "2025年6月"], NAMES, *COLLEGES],
+        [
+            ["附件2："],
+            ["全国成人高等学校名单（截至2025年6月20日）"],
+            ["填报单位：某局", "", "单位：所", "2025年6月"],
+            NAMES,
+            *COLLEGES,
+        ],
         "A2:D2",
     )
     assert (table.header_rows, titles(table)) == ((4,), NAMES)
@@ -65,7 +71,12 @@ def test_a_header_of_merged_cells_in_three_rows_is_joined_from_top_to_bottom():
             [1.0, "甲公司", "新泾镇", "5号", ""],
             [2.0, "乙公司", "周家桥街道", "6号", ""],
         ],
-        "A1:E1", "A2:A4", "B2:D2", "B3:B4", "C3:D3", "E2:E4",
+        "A1:E1",
+        "A2:A4",
+        "B2:D2",
+        "B3:B4",
+        "C3:D3",
+        "E2:E4",
     )
     assert table.header_rows == (2, 3, 4)
     assert titles(table) == ["序号", "企业/名称", "企业/地址/街道", "企业/地址/门牌", "备注"]
@@ -88,7 +99,9 @@ def test_a_header_of_two_rows_is_found_without_merged_cells_too():
 
 
 def test_titles_lose_their_blanks_and_line_breaks():
-    table = detected([["序 号", "单 位\n名 称", "金额\n（万元）", "地区\nRegion"], [1.0, "甲", 3.5, "a"], [2.0, "乙", 4.5, "b"]])
+    table = detected(
+        [["序 号", "单 位\n名 称", "金额\n（万元）", "地区\nRegion"], [1.0, "甲", 3.5, "a"], [2.0, "乙", 4.5, "b"]]
+    )
     assert titles(table) == ["序号", "单位名称", "金额（万元）", "地区 Region"]
 
 
@@ -132,11 +145,23 @@ def test_a_row_of_units_and_a_row_of_translations_belong_to_the_header():
         ]
     )
     assert table.header_rows == (1, 2, 3)
-    assert titles(table) == ["地区/Region", "户数/Households/（户）", "人口/Population/（人）", "面积/Area/（平方公里）"]
+    assert titles(table) == [
+        "地区/Region",
+        "户数/Households/（户）",
+        "人口/Population/（人）",
+        "面积/Area/（平方公里）",
+    ]
 
 
 def test_a_row_that_numbers_the_columns_is_no_record():
-    table = detected([["项目", "单位", "本年", "上年"], ["甲", "乙", 1.0, 2.0], ["收入", "万元", 12.0, 11.0], ["支出", "万元", 9.0, 8.0]])
+    table = detected(
+        [
+            ["项目", "单位", "本年", "上年"],
+            ["甲", "乙", 1.0, 2.0],
+            ["收入", "万元", 12.0, 11.0],
+            ["支出", "万元", 9.0, 8.0],
+        ]
+    )
     assert rows_of(table) == [3, 4]
     assert skipped(table) == {2: "column-numbers"}
 
@@ -165,7 +190,14 @@ def test_the_groups_own_numbers_are_no_records():
 
 def test_a_value_of_cells_merged_downwards_is_carried_and_said():
     table = detected(
-        [["街道", "居委", "户数"], ["新泾镇", "一居", 10.0], ["", "二居", 20.0], ["", "三居", 30.0], ["北新泾", "四居", 40.0]], "A2:A4"
+        [
+            ["街道", "居委", "户数"],
+            ["新泾镇", "一居", 10.0],
+            ["", "二居", 20.0],
+            ["", "三居", 30.0],
+            ["北新泾", "四居", 40.0],
+        ],
+        "A2:A4",
     )
     assert [record.values[0] for record in table.records] == ["新泾镇", "新泾镇", "新泾镇", "北新泾"]
     assert [(remark.row, remark.column, remark.kind.value) for remark in table.remarks] == [(2, 1, "carried")]
@@ -188,7 +220,15 @@ def test_a_list_of_one_column_has_records():
 
 
 def test_a_table_of_words_alone_has_its_first_full_row_for_a_header():
-    table = detected([["人员名单"], ["姓名", "民族", "学历", "籍贯"], ["张三", "汉族", "本科", "上海"], ["李四", "回族", "专科", "江苏"]], "A1:D1")
+    table = detected(
+        [
+            ["人员名单"],
+            ["姓名", "民族", "学历", "籍贯"],
+            ["张三", "汉族", "本科", "上海"],
+            ["李四", "回族", "专科", "江苏"],
+        ],
+        "A1:D1",
+    )
     assert table.header_rows == (2,)
     assert rows_of(table) == [3, 4]
 
@@ -200,7 +240,15 @@ def test_one_record_is_enough():
 
 def test_a_second_table_below_is_not_read_and_said():
     table = detected(
-        [NAMES, *COLLEGES, [], ["联系人名单"], ["序号", "姓名", "联系电话"], [1.0, "张三", "52000001"], [2.0, "李四", "52000002"]]
+        [
+            NAMES,
+            *COLLEGES,
+            [],
+            ["联系人名单"],
+            ["序号", "姓名", "联系电话"],
+            [1.0, "张三", "52000001"],
+            [2.0, "李四", "52000002"],
+        ]
     )
     assert rows_of(table) == [2, 3, 4]
     assert {row: reason for row, reason in skipped(table).items() if row > 6} == dict.fromkeys((7, 8, 9), "other-table")
@@ -216,7 +264,13 @@ def test_the_larger_of_two_tables_is_the_one_that_was_meant():
 
 
 def test_a_list_folded_into_two_halves_is_read_at_the_left_and_said():
-    table = detected([["序号", "姓名", "电话", "", "序号", "姓名", "电话"], [1.0, "张三", "52000001", "", 3.0, "王五", "52000003"], [2.0, "李四", "52000002", "", 4.0, "赵六", "52000004"]])
+    table = detected(
+        [
+            ["序号", "姓名", "电话", "", "序号", "姓名", "电话"],
+            [1.0, "张三", "52000001", "", 3.0, "王五", "52000003"],
+            [2.0, "李四", "52000002", "", 4.0, "赵六", "52000004"],
+        ]
+    )
     assert titles(table) == ["序号", "姓名", "电话"]
     assert [remark.kind.value for remark in table.remarks] == ["beside"]
 
@@ -226,11 +280,18 @@ def test_a_sheet_that_is_a_cover_or_an_explanation_gives_no_table():
     words = sheet([["填表说明"], ["一、本表由各单位填写。"], ["二、请于每月5日前报送。"]], name="说明")
     found = all_found(cover, words, sheet([NAMES, *COLLEGES], name="数据"), hidden=["底稿"])
     assert [table.sheet for table in found.tables] == ["数据"]
-    assert {one.sheet: one.reason.value for one in found.unread} == {"封面": "no-table", "说明": "no-table", "底稿": "hidden"}
+    assert {one.sheet: one.reason.value for one in found.unread} == {
+        "封面": "no-table",
+        "说明": "no-table",
+        "底稿": "hidden",
+    }
 
 
 def test_a_sheet_without_a_header_goes_on_with_the_columns_of_the_one_before():
-    found = all_found(sheet([["名单"], NAMES, *COLLEGES], name="一"), sheet([[4.0, "丁校", "4213050101", "河北省"], [5.0, "戊校", "4213050102", "河北省"]], name="二"))
+    found = all_found(
+        sheet([["名单"], NAMES, *COLLEGES], name="一"),
+        sheet([[4.0, "丁校", "4213050101", "河北省"], [5.0, "戊校", "4213050102", "河北省"]], name="二"),
+    )
     first, second = found.tables
     assert second.header_row is None
     assert titles(second) == titles(first)
@@ -238,7 +299,10 @@ def test_a_sheet_without_a_header_goes_on_with_the_columns_of_the_one_before():
 
 
 def test_each_sheet_has_a_header_of_its_own():
-    found = all_found(sheet([NAMES, *COLLEGES], name="一"), sheet([["姓名", "电话"], ["张三", "52000001"], ["李四", "52000002"]], name="二"))
+    found = all_found(
+        sheet([NAMES, *COLLEGES], name="一"),
+        sheet([["姓名", "电话"], ["张三", "52000001"], ["李四", "52000002"]], name="二"),
+    )
     assert [titles(table) for table in found.tables] == [NAMES, ["姓名", "电话"]]
 
 

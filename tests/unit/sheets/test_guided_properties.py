@@ -24,16 +24,30 @@ COLUMNS = {
     "金额（万元）": lambda draw: draw(st.integers(1, 10**7)) / 100,
     "人数": lambda draw: float(draw(st.integers(0, 5_000))),
     "成立日期": lambda draw: date(2000, 1, 1) + timedelta(days=draw(st.integers(0, 9_000))),
-    "登记时间": lambda draw: f"20{draw(st.integers(10, 24))}-{draw(st.integers(1, 12)):02}-{draw(st.integers(1, 28)):02}",
+    "登记时间": lambda draw: (
+        f"20{draw(st.integers(10, 24))}-{draw(st.integers(1, 12)):02}-{draw(st.integers(1, 28)):02}"
+    ),
     "经营地址": lambda draw: draw(st.sampled_from(PLACES)) + f"{draw(st.integers(1, 999))}号",
     "备注": lambda draw: draw(st.sampled_from(["", "", "", "民办", "停业"])),
 }
 MOSTLY_FILLED = [name for name in COLUMNS if name != "备注"]
 TITLES = ["附件2：", "2025年度单位情况统计表", "某区单位名单\n（截至2025年6月20日）", "Statistics of Units", "表3-1"]
-LABELS = [["填报单位：某局", "", "单位：万元"], ["单位：万元"], ["制表日期：2025年6月"], ["填报单位：某局 单位：万元 2023年6月"]]
+LABELS = [
+    ["填报单位：某局", "", "单位：万元"],
+    ["单位：万元"],
+    ["制表日期：2025年6月"],
+    ["填报单位：某局 单位：万元 2023年6月"],
+]
 GROUPS = ["北京市（92所）", "一、市直部门", "（二）街道", "第二部分 街道", "新泾片区"]
 TOTALS = ["合计", "小 计", "总计：", "本页小计", "天山片区小计"]
-NOTES = ["备注：本表由某处提供。", "注：数据不含分支机构。", "说明", "* 为初步数", "制表人：甲      审核人：乙", "2025年6月20日"]
+NOTES = [
+    "备注：本表由某处提供。",
+    "注：数据不含分支机构。",
+    "说明",
+    "* 为初步数",
+    "制表人：甲      审核人：乙",
+    "2025年6月20日",
+]
 
 
 @dataclass
@@ -113,7 +127,9 @@ def dressed(draw) -> Dressed:
             case _:
                 pass
         values = [COLUMNS[name](draw) for name in names]
-        cells = ([draw(st.sampled_from([float(number), number])) if numbered else None][: 1 if numbered else 0]) + values
+        cells = (
+            ([draw(st.sampled_from([float(number), number])) if numbered else None][: 1 if numbered else 0]) + values
+        )
         made.records.append(made.add(cells, left=left))
         body_start = False
     if numbered and draw(st.booleans()):

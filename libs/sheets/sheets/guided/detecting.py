@@ -28,7 +28,21 @@ from sheets.guided.tables import (
 _OTHER_IS_MAIN: Final = 2
 """A second table with so many times more rows is the one that was meant."""
 _COUNTS_SHARE: Final = 0.7
-_EXPLANATIONS: Final = ("封面", "说明", "须知", "目录", "索引", "填报要求", "填表要求", "扉页", "首页", "readme", "cover", "index", "contents")
+_EXPLANATIONS: Final = (
+    "封面",
+    "说明",
+    "须知",
+    "目录",
+    "索引",
+    "填报要求",
+    "填表要求",
+    "扉页",
+    "首页",
+    "readme",
+    "cover",
+    "index",
+    "contents",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,11 @@ def _table_above(grid: Grid, above: Sequence[int]) -> int | None:
     if not header:
         return None
     body = [row for row in above if row > header[-1]]
-    values = [row for row in body if len(grid.rows[row]) >= 2 and any(kind_of(cell).is_typed for cell in grid.rows[row].values())]
+    values = [
+        row
+        for row in body
+        if len(grid.rows[row]) >= 2 and any(kind_of(cell).is_typed for cell in grid.rows[row].values())
+    ]
     return header[0] if values and not any(_is_meta(grid, row) for row in header) else None
 
 
@@ -210,7 +228,12 @@ def _columns(grid: Grid, header: Sequence[int], body: Sequence[int]) -> tuple[li
     )
     own_titles = joined_titles(grid, header, used)
     gap = next(
-        (place for place in range(1, len(used)) if used[place] - used[place - 1] > 1 and _repeats(own_titles, used, place)), None
+        (
+            place
+            for place in range(1, len(used))
+            if used[place] - used[place - 1] > 1 and _repeats(own_titles, used, place)
+        ),
+        None,
     )
     if gap is None:
         gap = next((place for place in range(2, len(used) - 1) if _repeats(own_titles, used, place, whole=True)), None)
@@ -309,7 +332,9 @@ def _continued(sheet: Sheet, grid: Grid, before: Table) -> Table | None:
     done = Sorter(grid, (), (), grid.numbers, columns, sequence).sort()
     if not done.records:
         return None
-    done.skipped.update({row: SkipReason.OTHER_TABLE for row in grid.numbers if done.other_from and row >= done.other_from})
+    done.skipped.update(
+        {row: SkipReason.OTHER_TABLE for row in grid.numbers if done.other_from and row >= done.other_from}
+    )
     remark = Remark(None, None, RemarkKind.CONTINUED, f"工作表没有表头，按前一工作表“{before.sheet}”的列读取")
     titles = {column.column: column.title for column in before.columns}
     return _finished(sheet, grid, (), columns, titles, sequence, done, done.skipped, [remark])
@@ -328,7 +353,9 @@ def _headerless(sheet: Sheet, grid: Grid) -> Table | None:
     done = Sorter(grid, (), (), grid.numbers, columns, sequence).sort()
     if not done.records:
         return None
-    done.skipped.update({row: SkipReason.OTHER_TABLE for row in grid.numbers if done.other_from and row >= done.other_from})
+    done.skipped.update(
+        {row: SkipReason.OTHER_TABLE for row in grid.numbers if done.other_from and row >= done.other_from}
+    )
     remark = Remark(None, None, RemarkKind.NO_HEADER, "没有找到表头；请在数据上方加一行字段名称")
     return _finished(sheet, grid, (), columns, titles, sequence, done, done.skipped, [remark])
 
@@ -400,7 +427,13 @@ def _kind_of(value: Value) -> ColumnKind | None:  # noqa: PLR0911  one answer a 
             text = texts.visible_text(str(value))
             if text.startswith("0") and len(text) > 1 and "." not in text or (text.isdecimal() and len(text) > 15):
                 return ColumnKind.CODE
-            return ColumnKind.INTEGER if text.lstrip("-").isdecimal() else ColumnKind.NUMBER if _is_plain(text) else ColumnKind.TEXT
+            return (
+                ColumnKind.INTEGER
+                if text.lstrip("-").isdecimal()
+                else ColumnKind.NUMBER
+                if _is_plain(text)
+                else ColumnKind.TEXT
+            )
         case CellKind.DATE:
             return ColumnKind.DATETIME if ":" in str(value) else ColumnKind.DATE
         case CellKind.CODE:

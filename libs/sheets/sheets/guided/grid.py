@@ -1,5 +1,6 @@
 """A sheet as a grid: what each cell holds and shows, with blanks as nothing and merged cells known."""
 
+import functools
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -9,12 +10,16 @@ from enum import Enum, auto
 from sheets.cells import CellRange, ErrorCell, Sheet, Value
 from sheets.guided.texts import visible_text
 
-_NUMBER = re.compile(r"[+-]?[0-9０-９]{1,3}(?:[,，][0-9０-９]{3})+(?:\.[0-9]+)?%?|[+-]?[0-9０-９]+(?:[.．][0-9０-９]+)?(?:[eE][+-]?[0-9]+)?[%％‰]?")
+_NUMBER = re.compile(
+    r"[+-]?[0-9０-９]{1,3}(?:[,，][0-9０-９]{3})+(?:\.[0-9]+)?%?|[+-]?[0-9０-９]+(?:[.．][0-9０-９]+)?(?:[eE][+-]?[0-9]+)?[%％‰]?"
+)
 _DATE = re.compile(
     r"(?:1[89]|20|21)[0-9]{2}(?:[-/.][0-9]{1,2}[-/.][0-9]{1,2}|年[0-9]{1,2}月[0-9]{1,2}日?)(?:[ T][0-9:.]{3,12})?"
 )
 _CODE = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Za-z\-_.〔〕()（）*]{4,40}")
-_PLACEHOLDER = frozenset({"-", "--", "—", "——", "/", "\\", "…", "……", "...", "*", "×", "√", "○", "无", "N/A", "n/a", "●", "☆"})
+_PLACEHOLDER = frozenset(
+    {"-", "--", "—", "——", "/", "\\", "…", "……", "...", "*", "×", "√", "○", "无", "N/A", "n/a", "●", "☆"}
+)
 _CODE_DIGITS = 5
 _YEARS = range(1900, 2101)
 
@@ -46,6 +51,11 @@ def kind_of(value: Value) -> CellKind:  # noqa: PLR0911  one answer a kind
         return CellKind.NUMBER
     if isinstance(value, date | datetime | time | timedelta):
         return CellKind.DATE
+    return _kind_of_text(value)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _kind_of_text(value: str) -> CellKind:
     text = visible_text(value)
     if text in _PLACEHOLDER:
         return CellKind.MARK
@@ -95,9 +105,7 @@ class Grid:
                 self.rows[row.number] = cells
         self.numbers: list[int] = sorted(self.rows)
         self.merged: tuple[CellRange, ...] = tuple(
-            part
-            for part in sheet.merged
-            if part.last_row > part.first_row or part.last_column > part.first_column
+            part for part in sheet.merged if part.last_row > part.first_row or part.last_column > part.first_column
         )
         self._by_row: dict[int, list[CellRange]] = {}
         for part in self.merged:

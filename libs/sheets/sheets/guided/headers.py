@@ -92,7 +92,9 @@ def find_header(grid: Grid, numbers: Sequence[int]) -> tuple[int, ...]:
 
 def _holds_values(grid: Grid, rows: Sequence[int]) -> bool:
     """Whether there are records in these rows, by numbers, dates or codes beside words."""
-    return any(len(grid.rows[row]) >= 2 and any(kind_of(cell).is_typed for cell in grid.rows[row].values()) for row in rows)
+    return any(
+        len(grid.rows[row]) >= 2 and any(kind_of(cell).is_typed for cell in grid.rows[row].values()) for row in rows
+    )
 
 
 def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C901  one sum of what can be seen
@@ -146,7 +148,12 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
         - 4.0 * labels / len(titles)
     )
     first = own[min(own)]
-    if len(own) >= 2 and isinstance(first, str) and texts.is_sure_sequence_title(first) and _counts_below(grid, number, min(own), body):
+    if (
+        len(own) >= 2
+        and isinstance(first, str)
+        and texts.is_sure_sequence_title(first)
+        and _counts_below(grid, number, min(own), body)
+    ):
         score += 2.0
     if len(own) >= 2 and isinstance(first, str) and (texts.is_total(first) and not texts.title_weight(first) >= 1):
         score -= 3.0
@@ -196,7 +203,12 @@ def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> boo
         return all(is_title_like(value) or texts.is_unit(str(value)) for value in cells.values())
     if row - last > 1 or not all(isinstance(value, str) or is_year(value) for value in cells.values()):
         return False
-    below = numbers[bottom + 2 : bottom + 2 + SAMPLE_ROWS]
+    known = [cells, *(grid.rows[above] for above in header)]
+    below = [
+        number
+        for number in numbers[bottom + 2 : bottom + 2 + SAMPLE_ROWS]
+        if not any(_same(grid.rows[number], one) for one in known)  # a page break repeats the header
+    ]
     look = looks(grid, below)
     typed = {column for column, found in look.items() if found.typed is not None}
     titled = set(grid.shown_row(last))
@@ -210,16 +222,18 @@ def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> boo
     spread = {
         column
         for part in grid.merges(last)
-        if 1 < part.last_column - part.first_column + 1 < max(3, width) and grid.value(last, part.first_column) is not None
+        if 1 < part.last_column - part.first_column + 1 < max(3, width)
+        and grid.value(last, part.first_column) is not None
         for column in range(part.first_column, part.last_column + 1)
     }
     if spread & cells.keys():
         return all(column in spread or column not in titled for column in cells) and len(spread & cells.keys()) > 1
     if _fills_blanks(grid, last, cells, look):
         return True
-    if _translates(grid.rows[last], cells) and (typed & cells.keys() or any(
-        any(texts.has_chinese(text) for text in look[column].values) for column in cells if column in look
-    )):
+    if _translates(grid.rows[last], cells) and (
+        typed & cells.keys()
+        or any(any(texts.has_chinese(text) for text in look[column].values) for column in cells if column in look)
+    ):
         return True
     lexicon = sum(texts.title_weight(texts.title_text(value)) for value in cells.values()) / len(cells)
     over = typed & cells.keys()
@@ -228,9 +242,7 @@ def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> boo
 
 def _repeats_below(cells: Mapping[int, Value], look: Mapping[int, ColumnLook]) -> bool:
     """Whether cells of this row stand again in their columns: values do, titles do not."""
-    again = sum(
-        column in look and texts.folded(str(value)) in look[column].values for column, value in cells.items()
-    )
+    again = sum(column in look and texts.folded(str(value)) in look[column].values for column, value in cells.items())
     return again > 0.3 * len(cells)
 
 
@@ -271,7 +283,9 @@ def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool
         return True
     if first - row > 1 or not all(is_title_like(value) for value in cells.values()):
         return False
-    if any(isinstance(value, str) and (texts.is_label(value) or texts.is_attachment(value)) for value in cells.values()):
+    if any(
+        isinstance(value, str) and (texts.is_label(value) or texts.is_attachment(value)) for value in cells.values()
+    ):
         return False
     if _translates(cells, grid.rows[first]):
         return True

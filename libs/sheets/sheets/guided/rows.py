@@ -12,6 +12,8 @@ from sheets.guided.tables import SkipReason
 
 _NEEDED_SHARE: Final = 0.6
 """Columns that so many rows fill are expected to be filled."""
+_SAMPLE_ROWS: Final = 2_000
+"""Rows by which the habits of a column are known."""
 _COUNTED_SHARE: Final = 0.5
 
 
@@ -29,7 +31,13 @@ class Sorter:
     """Sorts the rows below one header."""
 
     def __init__(
-        self, grid: Grid, header: Sequence[int], above: Sequence[int], body: Sequence[int], columns: Sequence[int], sequence: int | None
+        self,
+        grid: Grid,
+        header: Sequence[int],
+        above: Sequence[int],
+        body: Sequence[int],
+        columns: Sequence[int],
+        sequence: int | None,
     ) -> None:
         self._grid = grid
         self._header = [grid.rows[row] for row in header if row in grid.rows]
@@ -37,12 +45,19 @@ class Sorter:
         self._body = body
         self._columns = set(columns)
         self._sequence = sequence
-        full = [row for row in body if len(self._inside(row)) >= min(2, len(columns))]
+        full = self._sample(body, len(columns))
         self._look: Mapping[int, ColumnLook] = looks(grid, full)
         covered = {column: sum(self._covered(row, column) for row in full) for column in self._columns}
         self._needed = {column for column, count in covered.items() if full and count >= _NEEDED_SHARE * len(full)}
-        self._typed = {column for column, look in self._look.items() if look.typed is not None and column in self._columns}
+        self._typed = {
+            column for column, look in self._look.items() if look.typed is not None and column in self._columns
+        }
         self._is_counted = sequence is not None and self._counted(full) >= _COUNTED_SHARE * len(full)
+
+    def _sample(self, body: Sequence[int], width: int) -> list[int]:
+        """Rows of several cells, evenly spread over the body."""
+        full = [row for row in body if len(self._inside(row)) >= min(2, width)]
+        return full[:: max(1, len(full) // _SAMPLE_ROWS)]
 
     def _inside(self, row: int) -> dict[int, Value]:
         return {column: value for column, value in self._grid.rows[row].items() if column in self._columns}
@@ -125,7 +140,9 @@ class Sorter:
             return SkipReason.NOTE
         if notes and share < _COUNTED_SHARE and len(cells) <= 2:
             return SkipReason.NOTE
-        if len(cells) == 1 and (len(needed | ({self._sequence} - {None})) >= 2 or self._is_wide(row, next(iter(cells)))):
+        if len(cells) == 1 and (
+            len(needed | ({self._sequence} - {None})) >= 2 or self._is_wide(row, next(iter(cells)))
+        ):
             covered = sum(self._covered(row, column) for column in self._columns)
             return self._alone(words[:1]) if covered == 1 or not have else None
         if len(cells) == 1 and next(iter(cells)) not in needed and len(self._columns) > 1 and not have:
@@ -136,8 +153,11 @@ class Sorter:
             return SkipReason.GROUP
         if self._is_counted and self._sequence not in cells and not self._carries_count(row):
             return None if share >= _COUNTED_SHARE else SkipReason.GROUP
-        if len(needed) >= 3 and share < 0.5 and not (self._typed & cells.keys()) and (
-            texts.is_group(first) or (share < 0.34 and max(cells) - min(self._columns) < 2)
+        if (
+            len(needed) >= 3
+            and share < 0.5
+            and not (self._typed & cells.keys())
+            and (texts.is_group(first) or (share < 0.34 and max(cells) - min(self._columns) < 2))
         ):
             return SkipReason.GROUP
         return None
@@ -160,15 +180,24 @@ class Sorter:
         if texts.is_total(first):
             return True
         others = [value for value in cells.values() if isinstance(value, str) and kind_of(value) is CellKind.TEXT]
-        return len(others) == 2 and texts.is_total(str(others[1])) and len(cells) <= 1 + len(self._typed) + 1 and (
-            texts.folded(str(others[1])) in {"合计", "小计", "总计", "共计"}
-            and self._sequence not in cells
-            and bool(self._typed)
+        return (
+            len(others) == 2
+            and texts.is_total(str(others[1]))
+            and len(cells) <= 1 + len(self._typed) + 1
+            and (
+                texts.folded(str(others[1])) in {"合计", "小计", "总计", "共计"}
+                and self._sequence not in cells
+                and bool(self._typed)
+            )
         )
 
     def _is_aside(self, cells: Mapping[int, Value], words: Sequence[str], share: float) -> bool:
         few = len(cells) <= max(2, len(self._needed) // 2) or share < _COUNTED_SHARE
-        if few and texts.is_note(words[0]) and (len(self._columns) > 1 or not texts.visible_text(words[0]).startswith("*")):
+        if (
+            few
+            and texts.is_note(words[0])
+            and (len(self._columns) > 1 or not texts.visible_text(words[0]).startswith("*"))
+        ):
             return True
         asides = sum(texts.is_label(word) for word in words)
         is_labelled = texts.is_label(words[0]) and few
@@ -186,7 +215,9 @@ class Sorter:
         if shown and shown[0] in {"栏次", "行次", "列次", "栏目", "序号"}:
             shown = shown[1:]
         leading = 0
-        while leading < len(shown) and (shown[leading] in "甲乙丙丁戊己" or (len(shown[leading]) == 1 and shown[leading] in "ABCDEF")):
+        while leading < len(shown) and (
+            shown[leading] in "甲乙丙丁戊己" or (len(shown[leading]) == 1 and shown[leading] in "ABCDEF")
+        ):
             leading += 1
         rest = shown[leading:]
         if not rest:
@@ -195,17 +226,25 @@ class Sorter:
             return False
         numbers = [int(text) for text in rest]
         counts = all(after == before + 1 for before, after in zip(numbers, numbers[1:], strict=False))
-        return counts and numbers[0] in {1, leading + 1} and (leading > 0 or len(numbers) >= 3) and self._unlike_body(cells)
+        return (
+            counts
+            and numbers[0] in {1, leading + 1}
+            and (leading > 0 or len(numbers) >= 3)
+            and self._unlike_body(cells)
+        )
 
     def _unlike_body(self, cells: Mapping[int, Value]) -> bool:
         """Some column of words has a number in this row."""
         strange = sum(
-            column in self._look and self._look[column].typed in {None, CellKind.CODE, CellKind.DATE} for column in cells
+            column in self._look and self._look[column].typed in {None, CellKind.CODE, CellKind.DATE}
+            for column in cells
         )
         later = [row for row in self._body[1:4]]
-        return strange > 0 or all(
-            {c: v for c, v in self._grid.rows[row].items()} != dict(cells) for row in later
-        ) and len(cells) >= 4
+        return (
+            strange > 0
+            or all({c: v for c, v in self._grid.rows[row].items()} != dict(cells) for row in later)
+            and len(cells) >= 4
+        )
 
     def _begins_another(self, row: int, last: int, done: Sorted) -> bool:
         """A row that names columns of its own, after a gap or a title."""

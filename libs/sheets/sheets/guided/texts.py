@@ -19,7 +19,9 @@ TITLE_CHARACTERS: Final = 60
 """A title of a column is hardly ever longer; a longer text is a sentence."""
 
 _TITLE_WORDS_CHARACTERS: Final = 24
-_SEQUENCE: Final = re.compile(r"(?:序号?|序列号?|顺序号?|编号|行号|项次|排序|no\.?|num\.?|number|s/?n|#|№|n[o0]\.)", re.IGNORECASE)
+_SEQUENCE: Final = re.compile(
+    r"(?:序号?|序列号?|顺序号?|编号|行号|项次|排序|no\.?|num\.?|number|s/?n|#|№|n[o0]\.)", re.IGNORECASE
+)
 _ALWAYS_SEQUENCE: Final = re.compile(r"(?:序号?|顺序号?|行号|项次|№|no\.)", re.IGNORECASE)
 _TITLE_ENDINGS: Final = re.compile(
     r"(?:序号|编号|名称|全称|简称|姓名|性别|民族|籍贯|年龄|单位|地址|详址|住址|住所|地点|位置|电话|手机|号码|联系方式|联系人|邮编|邮政编码|"
@@ -43,7 +45,9 @@ _TOTAL: Final = re.compile(
     r"(?:grand|sub)?[ -]?total:?|sum:?",
     re.IGNORECASE,
 )
-_TOTAL_SENTENCE: Final = re.compile(r"(?:合计|小计|总计|共计|以上合计|累计)[:：]?[^，。；]{0,4}\d[\d,.]*[^，。；]{0,12}")
+_TOTAL_SENTENCE: Final = re.compile(
+    r"(?:合计|小计|总计|共计|以上合计|累计)[:：]?[^，。；]{0,4}\d[\d,.]*[^，。；]{0,12}"
+)
 _NOTE: Final = re.compile(
     r"(?:备\s*注|附\s*注|注\s*释|注|说\s*明|填表说明|填报说明|编制说明|特别说明|温馨提示|提示|声明|资料来源|数据来源|来源|notes?|source|remarks?)"
     r"\s*\d{0,2}\s*[:：.、)]|[*＊※]|注[①-⑳\d]|\(?注\)|(?:本表|上表|以上)[^，。]{0,12}(?:数据|统计|资料|由|为|仅|不含|包括|系|共|内容|情况)",
@@ -63,8 +67,12 @@ _SIGNATURE: Final = re.compile(
 )
 _ATTACHMENT: Final = re.compile(r"附\s*[件表录][一二三四五六七八九十\d\-－—.]*\s*[:：]?")
 _ORDINAL: Final = re.compile(r"\(?[一二三四五六七八九十百]+\)?[、.．]?|[ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩIVX]+[、.．]?|[甲乙丙丁戊己庚辛]、?")
-_ORDINAL_START: Final = re.compile(r"\(?[一二三四五六七八九十]+(?:[、.．)]|部分)|第[一二三四五六七八九十\d]+[部批类章节编组]|[ⅠⅡⅢⅣⅤ]、")
-_COUNTED: Final = re.compile(r".{1,30}\((?:共|计|合计)?\s*\d+\s*[^\d\s()]{1,4}\)[:：]?|.{1,30}[:：]\s*\d+\s*[所个家户人名件项]")
+_ORDINAL_START: Final = re.compile(
+    r"\(?[一二三四五六七八九十]+(?:[、.．)]|部分)|第[一二三四五六七八九十\d]+[部批类章节编组]|[ⅠⅡⅢⅣⅤ]、"
+)
+_COUNTED: Final = re.compile(
+    r".{1,30}\((?:共|计|合计)?\s*\d+\s*[^\d\s()]{1,4}\)[:：]?|.{1,30}[:：]\s*\d+\s*[所个家户人名件项]"
+)
 _UNIT: Final = re.compile(
     r"\(?(?:单位[:：])?(?:[百千万亿]*(?:元|人|户|个|吨|米|公里|千米|平方米|平方公里|公顷|亩|立方米|千瓦时|度|件|台|套|辆|次|家|所|间|名|人次|张|份|条|"
     r"只|头|篇|项|岁|年|月|天|日|小时|分|斤|公斤|千克|克|升|美元|床|张床|户次)(?:/[\u4e00-\u9fff]{1,4})?|%|％|‰|度|-|—|mm|cm|m|km|kg|t|m2|m3|℃|㎡|ha|"
@@ -81,7 +89,7 @@ def visible_text(text: str) -> str:
 
 
 def title_text(value: Value) -> str:
-    """A header cell as a title: `单 位\\n名 称` is 单位名称, the number 2019.0 is 2019."""
+    """A header cell as a title: `单 位 名 称` is 单位名称, the number 2019.0 is 2019."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
