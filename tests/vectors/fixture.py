@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from common.events import GrantedItem, ItemMode, ItemType, MaskRule
-from exchange.values import Value
+from quality.cells import Value
 from tests.vectors import values
 from tests.vectors.errors import BadFile
 from tests.vectors.literal import plain

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from common.clock import SHANGHAI
 from common.events import ItemType
-from exchange.values import Value
+from quality.cells import Value
 from tests.vectors.literal import Number
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")

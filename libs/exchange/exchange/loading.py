@@ -13,8 +13,8 @@ import asyncpg
 from common.errors import Refusal
 from exchange import calendar
 from exchange.layout import ROW
-from exchange.values import Value
 from exchange.ways import Way
+from quality.cells import Value
 
 LOAD_WITHIN: Final = 600.0
 """Seconds that a batch may take from its first row to its commit."""

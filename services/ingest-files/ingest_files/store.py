@@ -20,13 +20,13 @@ from common.events import CodeSetChanged, Item
 from exchange import loading, making
 from exchange.layout import Resource
 from exchange.loading import Loaded
-from exchange.values import Value
 from exchange.ways import Way
 from ingest_files import errors
 from ingest_files.domain.judgement import Finding
 from ingest_files.domain.pushes import Push
 from ingest_files.domain.pushes import State as PushState
 from ingest_files.domain.uploads import Entry, State, Upload
+from quality.cells import Value
 
 _items = TypeAdapter(tuple[Item, ...])
 

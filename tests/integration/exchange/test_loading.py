@@ -12,7 +12,7 @@ import pytest
 
 from exchange.layout import LOADER, READER
 from exchange.loading import Clash, find
-from exchange.rules import MAX_INDEXED
+from quality.checking import MAX_INDEXED
 from tests.support.exchange_store import DIGEST, gone, load, read, terminate, waits_for_a_lock
 from tests.support.items import day, integer, key, moment, numeric, text
 from tests.support.waiting import eventually

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from exchange.layout import READER
 from exchange.masks import Mask, masked
 from exchange.reading import Column
-from exchange.values import fragment, visible
+from exchange.values import fragment
 from gateway.domain import provided
+from quality.values import visible
 from tests.support.items import day, integer, moment, numeric, text
 
 READABLE = st.text(min_size=1, max_size=40).filter(visible)

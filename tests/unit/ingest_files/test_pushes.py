@@ -6,9 +6,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.values import BadValue, read
 from ingest_files.domain import pushes
 from ingest_files.domain.judgement import Bad, Good
+from quality.values import BadValue, read
 from tests.support.annex_files import AREAS, ITEMS
 
 ROW = {

@@ -10,9 +10,10 @@ from common.events import GrantedItem, Item, ItemMode, Mode, Operator, ResourceR
 from exchange.layout import quoted
 from exchange.masks import mask_of
 from exchange.reading import Column, Condition, Shape, Source
-from exchange.values import BadValue, Value, read
 from gateway.domain.grants import Filterable, Grant, Service, Structure
 from gateway.errors import Code, Refused
+from quality.cells import Value
+from quality.values import BadValue, read
 
 Bindable = Value | list[Value]
 MAX_TEMPLATES: Final = 64

@@ -9,13 +9,13 @@ from common.events import ItemMode, Operator, UnitState
 from common.keys import LENGTH as KEY_LENGTH
 from common.keys import Pepper
 from exchange.reading import Order
-from exchange.values import BadValue, read
 from gateway.domain.access import Access, Bindable, Template
 from gateway.domain.grants import Filterable, Grant, Service
 from gateway.domain.memory import Memory
 from gateway.domain.proofs import Proof
 from gateway.domain.requests import METHOD_KEY, NOTE_HEADERS, NOTED, UNIT_KEY, Headers, note_fits
 from gateway.errors import Code, Refused
+from quality.values import BadValue, read
 
 V = TypeVar("V")
 S = TypeVar("S", bound=StrEnum)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.events import Interface
-from exchange.values import Value
+from quality.cells import Value
 
 if TYPE_CHECKING:
     from gateway.domain.grants import Structure

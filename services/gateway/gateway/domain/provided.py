@@ -18,11 +18,12 @@ import orjson
 from common.events import DateStyle, Interface, InterfaceKind, Item, ItemType, Operator
 from exchange.masks import shown as masked
 from exchange.reading import Column, Condition, Order
-from exchange.values import BadValue, Value, read
 from gateway.domain.access import Bindable
 from gateway.domain.decisions import Plan
 from gateway.domain.outside import Record
 from gateway.errors import Fault, ProviderFault
+from quality.cells import Value
+from quality.values import BadValue, read
 
 Tree = Mapping[str, Any] | Sequence[Any] | str | bool | None
 """What was parsed: objects and elements by name, lists, texts; numbers of JSON as `Number`."""

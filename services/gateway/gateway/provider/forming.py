@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 
 from common.events import Interface, InterfaceKind, SentAs
-from exchange.values import Value
 from gateway.domain.access import Bindable
 from gateway.domain.provided import written
+from quality.cells import Value
 
 ENVELOPE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 Headers = list[tuple[str, str]]

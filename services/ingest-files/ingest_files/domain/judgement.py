@@ -1,18 +1,19 @@
 """Judges a file that was read: its name, its form, its columns, every cell; rows to load, or every finding."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import quality.model
 from common.events import Item
-from exchange import rules
-from exchange.rules import Cell
-from exchange.values import CodeSets, Value
 from ingest_files.domain.uploads import Entry
+from quality.cells import Cell, Value
+from quality.checking import Checker
+from quality.columns import match_columns
+from quality.model import CodeSets, RuleSet, Severity
 from sheets.annex import AnnexTable, NotAnnexForm, read_annex
-from sheets.cells import ErrorCell, Workbook
-from sheets.cells import Value as SheetValue
+from sheets.cells import Workbook
 from sheets.findings import Finding as FormFinding
 from sheets.names import check_name
 
@@ -32,6 +33,9 @@ class Finding:
     item: str | None
     rule: str
     message: str
+    severity: Severity = Severity.ERROR
+    value: str | None = None
+    """Masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Good:
     """The rows of a file, ready to be loaded: (row of the file, values in the items' order)."""
 
     rows: list[tuple[int, tuple[Value | None, ...]]]
+    findings: tuple[Finding, ...] = ()
+    """What was found and tolerated: warnings, and errors of rows that are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +78,38 @@ def judge(workbook: Workbook, file_name: str, entry: Entry, code_sets: CodeSets)
         table = read_annex(workbook)
     except NotAnnexForm as refused:
         return _form(refused.findings)
-    places, misfits = rules.match_columns(entry.items, [(title.column, title.text) for title in table.titles])
+    places, misfits = match_columns(entry.items, [(title.column, title.text) for title in table.titles])
     if misfits:
-        found = tuple(_quality(finding) for finding in misfits)
+        found = tuple(told(finding) for finding in misfits)
         return Bad(STRUCTURE, f"表格的列与目录的信息项不一致，共{len(found)}处", found)
-    checked = rules.check(entry.items, places, _rows(table), code_sets)
-    if checked.findings:
-        found = tuple(_quality(finding) for finding in checked.findings)
+    return check(RuleSet(items=entry.items), places, _rows(table), code_sets)
+
+
+def check(
+    rule_set: RuleSet,
+    places: dict[str, int],
+    rows: Iterable[tuple[int, Sequence[Cell]]],
+    code_sets: CodeSets,
+) -> Good | Bad:
+    """Every row against every rule, in one pass; the rows that may be loaded, or everything that is wrong."""
+    checker = Checker(rule_set, places, code_sets)
+    taken = [(number, checker.take(number, cells)) for number, cells in rows]
+    findings = checker.end()
+    found = tuple(told(finding) for finding in findings)
+    if quality.model.refuses(findings, checker.records, rule_set.thresholds):
         return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found)
-    return Good(checked.rows)
+    return Good([row for row in taken if row[0] not in checker.bad_rows] if checker.bad_rows else taken, found)
 
 
-def _rows(table: AnnexTable) -> list[tuple[int, Mapping[int, Cell]]]:
-    return [
-        (record.row, {title.column: _cell(record.cells[title.text]) for title in table.titles})
-        for record in table.records
-    ]
-
-
-def _cell(value: SheetValue) -> Cell:
-    return rules.BrokenCell(value.code) if isinstance(value, ErrorCell) else value
+def _rows(table: AnnexTable) -> list[tuple[int, Sequence[Cell]]]:
+    width = max((title.column for title in table.titles), default=0)
+    rows: list[tuple[int, Sequence[Cell]]] = []
+    for record in table.records:
+        cells: list[Cell] = [None] * width
+        for title in table.titles:
+            cells[title.column - 1] = record.cells[title.text]
+        rows.append((record.row, cells))
+    return rows
 
 
 def _form(findings: tuple[FormFinding, ...]) -> Bad:
@@ -102,9 +120,16 @@ def _form(findings: tuple[FormFinding, ...]) -> Bad:
     return Bad(FORM, f"文件不符合格式文件要求，共{len(found)}处：{found[0].message}", found)
 
 
-def _quality(finding: rules.Finding) -> Finding:
+def told(finding: quality.model.Finding) -> Finding:
+    """A finding of the rules as this service keeps it."""
     return Finding(
-        row=finding.row, column=finding.column, item=finding.item, rule=finding.rule, message=finding.message
+        row=finding.row,
+        column=finding.column,
+        item=finding.item,
+        rule=finding.rule.value,
+        message=finding.message,
+        severity=finding.severity,
+        value=finding.value,
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from common.events import BatchIngested, BatchRejected, Item, ItemType, RuleCount, StoredFile
-from exchange import rules
-from exchange.rules import Cell
-from exchange.values import CodeSets
 from exchange.ways import Way
+from ingest_files.domain import judgement
 from ingest_files.domain.judgement import QUALITY, UNREADABLE, Bad, Finding, Good
+from quality.cells import Cell
+from quality.model import CodeSets, RuleSet, Severity
 
 MAX_ROWS: Final = 2000
 """Rows of a push at most, as of a file of the annex."""
@@ -115,7 +115,7 @@ def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> G
     by_code = {item.code: item for item in items}
     findings: list[Finding] = []
     spoiled: set[tuple[int, str | None]] = set()
-    rows: list[tuple[int, dict[int, Cell]]] = []
+    rows: list[tuple[int, list[Cell]]] = []
     for number, members in enumerate(given, 1):
         cells: dict[int, Cell] = {}
         wrong: list[Finding] = []
@@ -134,16 +134,21 @@ def judge(given: list[Given], items: tuple[Item, ...], code_sets: CodeSets) -> G
         wrong += [_at(number, one.code, STRUCTURE, f"缺少信息项“{one.name}”；没有值时写 null") for one in missing]
         spoiled |= {(number, finding.item) for finding in wrong}
         findings += wrong
-        rows.append((number, cells))
-    checked = rules.check(items, places, rows, code_sets)
+        rows.append((number, [cells.get(place) for place in places.values()]))
+    checked = judgement.check(RuleSet(items=items), places, rows, code_sets)
     # A cell that was left out because it could not be read is not missing beside that.
     more = [found for found in checked.findings if (found.row, found.item) not in spoiled]
-    findings += [_at(found.row, found.item, found.rule, found.message) for found in more]
-    if findings:
+    findings += [replace(found, column=None) for found in more]
+    if isinstance(checked, Bad) or findings_refuse(findings):
         order = {item.code: place for place, item in enumerate(items)}
         findings.sort(key=lambda one: (one.row or 0, order.get(one.item or "", -1), one.rule))
         return Bad(QUALITY, f"数据检查发现{len(findings)}处问题，未写入任何数据", tuple(findings))
-    return Good(checked.rows)
+    return Good(checked.rows, tuple(findings))
+
+
+def findings_refuse(findings: list[Finding]) -> bool:
+    """Whether one of them is an error: a push is taken whole or not at all."""
+    return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def clash(message: str) -> Bad:

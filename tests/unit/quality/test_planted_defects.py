@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exchange.rules import BrokenCell, check
+from quality.cells import BrokenCell
+from tests.support.checked import check
 from tests.support.items import codes, day, integer, key, numeric, text
 
 AREAS = {("areas", 1): frozenset({"310104", "310105"})}
@@ -67,7 +68,7 @@ def planted_files(draw):
 
 def found_in(rows):
     places = {item.code: FIRST_COLUMN + n for n, item in enumerate(ITEMS)}
-    sheet = [(number, dict(enumerate(row, FIRST_COLUMN))) for number, row in enumerate(rows, 2)]
+    sheet = [(number, [None, *row]) for number, row in enumerate(rows, 2)]
     return check(ITEMS, places, sheet, AREAS)
 
 

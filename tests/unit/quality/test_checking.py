@@ -6,8 +6,12 @@ from decimal import Decimal
 import pytest
 
 from common.events import Check
-from exchange.rules import MAX_INDEXED, BrokenCell, check, from_cell, match_columns
-from exchange.values import BadValue
+from quality.cells import BrokenCell
+from quality.checking import MAX_INDEXED
+from quality.columns import match_columns
+from quality.reading import from_cell
+from quality.values import BadValue
+from tests.support.checked import check
 from tests.support.items import codes, day, integer, key, moment, numeric, text
 
 AREAS = {("areas", 1): frozenset({"310104", "310105"})}
@@ -23,7 +27,7 @@ def refused(made, cell):
 def findings(items, *rows):
     """What is found in rows of cells, given in the items' order; columns count from 2, rows from 2."""
     places = {made.code: column for column, made in enumerate(items, 2)}
-    sheet = [(number, dict(enumerate(cells, 2))) for number, cells in enumerate(rows, 2)]
+    sheet = [(number, [None, *cells]) for number, cells in enumerate(rows, 2)]
     checked = check(items, places, sheet, AREAS)
     return [(found.row, found.column, found.item, found.rule) for found in checked.findings]
 
@@ -160,7 +164,15 @@ class TestRows:
 
     def test_rows_become_values_in_the_order_of_the_items_with_their_row(self):
         items = (text("b"), integer("a"))
-        checked = check(items, {"a": 2, "b": 5}, [(2, {2: 1.0, 5: "x"}), (4, {5: "y", 9: "elsewhere"})], {})
+        checked = check(
+            items,
+            {"a": 2, "b": 5},
+            [
+                (2, [None, 1.0, None, None, "x"]),
+                (4, [None, None, None, None, "y", None, None, None, "elsewhere"]),
+            ],
+            {},
+        )
         assert checked.rows == [(2, ("x", 1)), (4, ("y", None))]
         assert checked.findings == []
 
@@ -222,7 +234,7 @@ class TestRows:
 
     def test_a_repetition_names_the_first_row(self):
         items = (key(text("code"), 1),)
-        checked = check(items, {"code": 2}, [(2, {2: "x"}), (3, {2: "y"}), (7, {2: "x"})], {})
+        checked = check(items, {"code": 2}, [(2, [1, "x"]), (3, [2, "y"]), (7, [3, "x"])], {})
         assert [found.message for found in checked.findings] == ["“code项”与第2行重复"]
 
     def test_nothing_is_no_repetition_of_nothing(self):
