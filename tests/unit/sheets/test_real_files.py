@@ -39,7 +39,9 @@ def test_its_records_are_found_and_no_title_or_group_row_is_taken_for_one():
     assert [column.title for column in table.columns] == ["序号", "学校名称", "学校标识码", "主管部门", "备注"]
     assert [record.values[0] for record in table.records] == [float(number) for number in range(1, 249)]
     # A few of the codes are numbers where text was meant.
-    codes = [code if isinstance(code, str) else f"{code:.0f}" for code in (record.values[2] for record in table.records)]
+    codes = [
+        code if isinstance(code, str) else f"{code:.0f}" for code in (record.values[2] for record in table.records)
+    ]
     assert all(len(code) == 10 and code.startswith("42") for code in codes)
     reasons = [one.reason for one in table.skipped]
     assert reasons == [SkipReason.TITLE, SkipReason.TITLE, *[SkipReason.GROUP] * 30]

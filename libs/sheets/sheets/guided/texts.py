@@ -3,6 +3,7 @@
 The patterns are the vocabulary of Chinese administrative tables; each stands for a habit met in real files.
 """
 
+import functools
 import re
 import unicodedata
 from typing import Final
@@ -83,6 +84,7 @@ _LATIN: Final = re.compile(r"(?=.*[A-Za-z]{2})[\x20-\x7e\u2018-\u201d\u2013\u201
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
 
 
+@functools.lru_cache(maxsize=50_000)
 def visible_text(text: str) -> str:
     """A text on one line, blanks at its ends and within Chinese left out, other blanks single."""
     return _GAP_IN_CHINESE.sub("", _BLANKS.sub(" ", text).strip())
@@ -97,11 +99,13 @@ def title_text(value: Value) -> str:
     return visible_text(str(value))
 
 
+@functools.lru_cache(maxsize=50_000)
 def folded(text: str) -> str:
     """For comparing: without blanks, width and case."""
     return _BLANKS.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
+@functools.lru_cache(maxsize=50_000)
 def bare(text: str) -> str:
     """For matching titles: folded, without units and remarks in brackets and without marks of footnotes."""
     plain = folded(text)
