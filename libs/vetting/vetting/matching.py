@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from quality import standard
 from quality.model import Finding, ItemLike, RuleName, Severity
+from sheets.cells import column_letters
 from sheets.guided.tables import Table
 from sheets.guided.texts import bare, folded
 
@@ -45,7 +46,9 @@ def match(items: Sequence[ItemLike], table: Table, told: Mapping[str, str] | Non
             places[code] = column
     for ways in _ways(items):
         for column, title in list(open_columns.items()):
-            code = next((ways[form] for form in _forms(title) if form in ways), None)
+            # Of two columns with one title a proposed entry tells the second by its place.
+            forms = [folded(f"{title}（{column_letters(column)}列）"), *_forms(title)]
+            code = next((ways[form] for form in forms if form in ways), None)
             if code is not None and code not in places:
                 places[code] = column
                 del open_columns[column]

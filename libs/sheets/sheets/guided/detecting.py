@@ -27,6 +27,8 @@ from sheets.guided.tables import (
 
 _OTHER_IS_MAIN: Final = 2
 """A second table with so many times more rows is the one that was meant."""
+_SENTENCE: Final = 60
+_PROSE_SHARE: Final = 0.3
 _COUNTS_SHARE: Final = 0.7
 _EXPLANATIONS: Final = (
     "封面",
@@ -100,6 +102,8 @@ def _is_explanation(sheet: Sheet, grid: Grid, table: Table) -> bool:
     titled = [column for column in table.columns if column.title]
     if named and len(titled) <= 2:
         return True
+    if len(titled) == 1 and titled[0].kind is ColumnKind.TEXT and _is_prose(table, titled[0]):
+        return True
     labels = [
         value
         for row in grid.numbers
@@ -107,6 +111,14 @@ def _is_explanation(sheet: Sheet, grid: Grid, table: Table) -> bool:
         if isinstance(value, str) and texts.visible_text(value).endswith(("：", ":"))
     ]
     return len(titled) <= 4 and len(labels) >= max(2, 0.5 * len(grid.numbers))
+
+
+def _is_prose(table: Table, column: Column) -> bool:
+    """One column of sentences, under no title that a column would have."""
+    place = table.columns.index(column)
+    cells = [str(record.values[place]) for record in table.records if record.values[place] is not None]
+    sentences = sum(len(cell) > _SENTENCE or "。" in cell or "；" in cell or texts.is_group(cell) for cell in cells)
+    return sentences >= _PROSE_SHARE * len(cells) or texts.title_weight(column.title) == 0
 
 
 def _built(sheet: Sheet, grid: Grid, header: tuple[int, ...], numbers: Sequence[int]) -> Table | None:

@@ -255,7 +255,8 @@ def _fills_blanks(grid: Grid, last: int, cells: Mapping[int, Value], look: Mappi
         return False
     groups = blanks | {column for column in above if column + 1 in blanks}
     alone = set(above) - groups
-    return cells.keys() <= groups and bool(alone)
+    others = [value for column, value in cells.items() if column not in groups]
+    return all(isinstance(value, str) and texts.is_unit(value) for value in others) and bool(alone)
 
 
 def _translates(one: Mapping[int, Value], other: Mapping[int, Value]) -> bool:

@@ -14,6 +14,7 @@ _NEEDED_SHARE: Final = 0.6
 """Columns that so many rows fill are expected to be filled."""
 _SAMPLE_ROWS: Final = 2_000
 """Rows by which the habits of a column are known."""
+_NARROW: Final = 2
 _COUNTED_SHARE: Final = 0.5
 
 
@@ -41,7 +42,7 @@ class Sorter:
     ) -> None:
         self._grid = grid
         self._header = [grid.rows[row] for row in header if row in grid.rows]
-        self._titles = {texts.folded(str(value)) for row in above for value in grid.rows[row].values()}
+        self._titles = {texts.without_continued(str(value)) for row in above for value in grid.rows[row].values()}
         self._body = body
         self._columns = set(columns)
         self._sequence = sequence
@@ -56,7 +57,8 @@ class Sorter:
 
     def _sample(self, body: Sequence[int], width: int) -> list[int]:
         """Rows of several cells, evenly spread over the body."""
-        full = [row for row in body if len(self._inside(row)) >= min(2, width)]
+        # In a list of names with remarks most rows have one cell; in a wider table such a row is a group.
+        full = [row for row in body if len(self._inside(row)) >= (2 if width > _NARROW else 1)]
         return full[:: max(1, len(full) // _SAMPLE_ROWS)]
 
     def _inside(self, row: int) -> dict[int, Value]:
@@ -123,7 +125,7 @@ class Sorter:
         if not done.records and self._numbers_columns(cells):
             return SkipReason.COLUMN_NUMBERS
         words = [texts.visible_text(value) for _, value in sorted(cells.items()) if isinstance(value, str)]
-        if len(cells) == 1 and words and texts.folded(words[0]) in self._titles:
+        if len(cells) == 1 and words and texts.without_continued(words[0]) in self._titles:
             return SkipReason.REPEATED_TITLE
         count = whole_number(cells.get(self._sequence)) if self._sequence is not None else None
         if self._sequence is not None and set(cells) == {self._sequence} and len(self._columns) > 1:

@@ -81,6 +81,7 @@ _UNIT: Final = re.compile(
     re.IGNORECASE,
 )
 _LATIN: Final = re.compile(r"(?=.*[A-Za-z]{2})[\x20-\x7e\u2018-\u201d\u2013\u2014]+")
+_CONTINUED: Final = re.compile(r"[(-]*续[表页]?[一二三四五六七八九十0-9]*\)?$")
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
 
 
@@ -111,6 +112,11 @@ def bare(text: str) -> str:
     plain = folded(text)
     cut = _UNIT_TAIL.sub("", _BRACKETS.sub("", plain))
     return _MARKS.sub("", cut) or plain
+
+
+def without_continued(text: str) -> str:
+    """A title for comparing, without the （续） of a further page."""
+    return _CONTINUED.sub("", folded(text))
 
 
 def is_sequence_title(text: str) -> bool:
