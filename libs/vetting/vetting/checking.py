@@ -7,12 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from quality import national
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.errors import QualityError
-from quality.model import CodeSets, Finding, Item, ItemLike, Rule, RuleName, RuleSet, Severity, in_sheets_order
-from quality.model import refuses
+from quality.model import Finding, RuleName, RuleSet, Severity, in_sheets_order, refuses
 from quality.surroundings import Surroundings
 from sheets.annex import MAX_ROWS, NotAnnexForm, read_annex
 from sheets.cells import Row, Sheet, Value, Workbook
@@ -28,7 +26,8 @@ from sheets.reading import read
 from vetting.matching import Matching, match
 from vetting.proposing import propose, resource_name
 from vetting.report import ColumnTold, Profile, Report, RowSkipped, SheetReport, Verdict
-from vetting.settling import Licence, licence_text, settle
+from vetting.running import Licences, runnable
+from vetting.settling import settle
 
 STRICT_READING: Final = replace(GUIDED, scope=Scope.FIRST_VISIBLE, lenient=False)
 """The annex's limits are rules of form on a provider's machine: all that breaks them is told, not only the first."""
@@ -41,8 +40,6 @@ _FEATURES: Final[Mapping[Feature, Reason]] = {
 }
 _REFUSING_REMARKS: Final = frozenset({RemarkKind.NO_HEADER, RemarkKind.BESIDE})
 """What makes a table another than its provider may believe; the rest is told as a warning."""
-_EACH_CELL: Final = frozenset({Licence.DATE_FORM, Licence.DATE_AS_TEXT})
-"""Licences that are told cell by cell; the others once a column, with their count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +188,12 @@ class Check:
         self, table: Table, places: Mapping[str, int], rule_set: RuleSet
     ) -> tuple[list[Finding], tuple[RuleName, ...]]:
         """Each record by the rules, its cells settled first."""
-        runnable = _runnable(rule_set, places)
-        checker = Checker(runnable.rule_set, places, runnable.code_sets, Surroundings(today=self._today))
+        able = runnable(rule_set, places)
+        checker = Checker(able.rule_set, places, able.code_sets, Surroundings(today=self._today))
         at = {column.column: place for place, column in enumerate(table.columns)}
-        wanted = [(places[item.code], at[places[item.code]], item) for item in runnable.rule_set.items]
+        wanted = [(places[item.code], at[places[item.code]], item) for item in able.rule_set.items]
         width = max((column for column, _, _ in wanted), default=0)
-        licences = _Licences()
+        licences = Licences()
         for record in table.records:
             cells: list[Value] = [None] * width
             for column, place, item in wanted:
@@ -206,7 +203,7 @@ class Check:
                     licences.note(record.row, column, item.code, settled.licences)
             checker.take(record.row, cells)
         findings = checker.end()
-        return [*licences.findings(), *findings], _in_order({*runnable.not_run, *checker.not_run})
+        return [*licences.findings(), *findings], _in_order({*able.not_run, *checker.not_run})
 
     def strict(self) -> list[SheetReport]:
         """The first sheet, held to the annex's form; its cells are checked too as far as its columns are known."""
@@ -244,11 +241,11 @@ class Check:
     def _strict_rows(
         self, rows: Sequence[Row], places: Mapping[str, int], rule_set: RuleSet
     ) -> tuple[list[Finding], tuple[RuleName, ...]]:
-        runnable = _runnable(rule_set, places)
-        checker = Checker(runnable.rule_set, places, runnable.code_sets, Surroundings(today=self._today))
+        able = runnable(rule_set, places)
+        checker = Checker(able.rule_set, places, able.code_sets, Surroundings(today=self._today))
         for row in rows:
             checker.take(row.number, row.values)
-        return checker.end(), _in_order({*runnable.not_run, *checker.not_run})
+        return checker.end(), _in_order({*able.not_run, *checker.not_run})
 
     def _strict_proposal(
         self, sheet: Sheet, told: Mapping[int, str], rows: Sequence[Row], findings: list[Finding]
@@ -288,91 +285,6 @@ class Check:
             not_run=not_run,
             entry=proposed,
         )
-
-
-class _Licences:
-    """What was read otherwise than it stands, gathered for the telling."""
-
-    def __init__(self) -> None:
-        self._cells: list[Finding] = []
-        self._columns: dict[tuple[int, str, Licence], tuple[int, int]] = {}
-
-    def note(self, row: int, column: int, item: str, licences: Sequence[Licence]) -> None:
-        for licence in licences:
-            if licence in _EACH_CELL:
-                message = licence_text(licence)
-                self._cells.append(Finding(row, column, item, RuleName.TYPE, Severity.WARNING, message, None))
-            else:
-                first, count = self._columns.get((column, item, licence), (row, 0))
-                self._columns[column, item, licence] = (first, count + 1)
-
-    def findings(self) -> list[Finding]:
-        found = list(self._cells)
-        for (column, item, licence), (row, count) in self._columns.items():
-            message = licence_text(licence) + (f"（本列共{count}处，首处在第{row}行）" if count > 1 else "")
-            rule = (
-                RuleName.PATTERN
-                if licence in {Licence.BLANKS, Licence.APOSTROPHE, Licence.LINE_BREAKS}
-                else RuleName.TYPE
-            )
-            found.append(Finding(row, column, item, rule, Severity.WARNING, message, None))
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Runnable:
-    rule_set: RuleSet
-    code_sets: CodeSets
-    not_run: frozenset[RuleName]
-
-
-def _runnable(rule_set: RuleSet, places: Mapping[str, int]) -> _Runnable:
-    """The rules that can run on this machine: of items with a column, and of code sets that are known here.
-
-    A missing column is told once, as such, and not again in each row.
-    """
-    known = {one.id: frozenset(code for code, _ in one.codes) for one in national.code_sets()}
-    code_sets: dict[tuple[str, int], frozenset[str]] = {}
-    lacking: set[RuleName] = set()
-    items: list[ItemLike] = []
-    for item in rule_set.items:
-        if item.code not in places:
-            continue
-        reference = item.code_set
-        if reference is not None and reference.id not in known:
-            lacking.add(RuleName.CODE_SET)
-            items.append(_without_code_set(item))
-            continue
-        if reference is not None:
-            code_sets[reference.id, reference.version] = known[reference.id]
-        items.append(item)
-    rules: list[Rule] = []
-    for rule in rule_set.rules:
-        named = {*rule.items, *([rule.when] if rule.when else []), *([rule.total] if rule.total else [])}
-        if not named <= places.keys():
-            continue
-        if rule.code_set is not None and rule.code_set.id not in known:
-            lacking.add(RuleName.CODE_SET)
-            continue
-        if rule.code_set is not None:
-            code_sets[rule.code_set.id, rule.code_set.version] = known[rule.code_set.id]
-        rules.append(rule)
-    return _Runnable(replace(rule_set, items=tuple(items), rules=tuple(rules)), code_sets, frozenset(lacking))
-
-
-def _without_code_set(item: ItemLike) -> Item:
-    return Item(
-        code=item.code,
-        name=item.name,
-        type=item.type,
-        length=item.length,
-        precision=item.precision,
-        scale=item.scale,
-        nullable=item.nullable,
-        key_place=item.key_place,
-        unique=item.unique,
-        check=item.check,
-    )
 
 
 def _in_order(names: set[RuleName]) -> tuple[RuleName, ...]:

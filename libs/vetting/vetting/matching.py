@@ -64,9 +64,8 @@ def match(items: Sequence[ItemLike], table: Table, told: Mapping[str, str] | Non
             findings.append(_structure(row, column, twice, message))
         else:
             findings.append(_structure(row, column, None, "目录中没有这一列；请删除、更正列名，或指明它是哪个信息项"))
-    for item in items:
-        if item.code not in places:
-            findings.append(_structure(row, None, item.code, f"缺少信息项“{item.name}”（{item.code}）的列"))
+    missing = [item for item in items if item.code not in places]
+    findings += [_structure(row, None, item.code, f"缺少信息项“{item.name}”（{item.code}）的列") for item in missing]
     return Matching(places, tuple(findings))
 
 

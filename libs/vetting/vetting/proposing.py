@@ -235,7 +235,7 @@ def _set_key(items: list[dict[str, Any]], values: Mapping[str, Sequence[Value]])
 
 def item_code(title: str, taken: set[str]) -> str:
     """A code that the catalogue takes and no other item has: Latin letters as they are, Chinese by pinyin."""
-    plain = unicodedata.normalize("NFKC", bare(title) if bare(title) else title)
+    plain = unicodedata.normalize("NFKC", bare(title) or title)
     words = [word for word in re.split(r"[^A-Za-z0-9]+", "_".join(_spelt(plain))) if word]
     code = "_".join(words).lower()
     if len(code) > MAX_CODE - 3:

@@ -65,7 +65,7 @@ class Dressed:
 
 
 @st.composite
-def dressed(draw) -> Dressed:
+def dressed(draw) -> Dressed:  # noqa: C901  one oddity after the other
     names = draw(st.lists(st.sampled_from(MOSTLY_FILLED), min_size=3, max_size=8, unique=True))
     if draw(st.booleans()):
         names.append("备注")

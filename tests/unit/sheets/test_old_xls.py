@@ -1,4 +1,4 @@
-"""Workbooks of Excel 5.0 and 95 (IN-X12): refused in the strict profile, read with their code page in the guided one."""
+"""Workbooks of Excel 5.0 and 95 (IN-X12): refused by the strict profile, read with their code page by the guided."""
 
 import struct
 from dataclasses import replace

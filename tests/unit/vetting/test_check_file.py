@@ -97,29 +97,30 @@ class TestNumbers:
         assert told(report) == [(2, 1, "type", "warning")]
 
 
-class TestDates:
-    ENTRY = {
-        "items": [
-            {"code": "MC", "name": "名称", "type": "text", "length": 10},
-            {"code": "RQ", "name": "日期", "type": "date"},
-        ]
-    }
+DATED = {
+    "items": [
+        {"code": "MC", "name": "名称", "type": "text", "length": 10},
+        {"code": "RQ", "name": "日期", "type": "date"},
+    ]
+}
 
+
+class TestDates:
     @pytest.mark.parametrize(
         "text", ["2023-1-5", "2023.01.05", "2023年1月5日", "20230105", "2023/1/5", "2023-01-05 00:00:00"]
     )
     def test_common_forms_are_read_with_a_warning(self, tmp_path, text):
         # IN-X17 in the guided profile.
-        report = checked(tmp_path, files.xls([["名称", "日期"], ["甲", text]]), entry=self.ENTRY)
+        report = checked(tmp_path, files.xls([["名称", "日期"], ["甲", text]]), entry=DATED)
         assert (report.verdict, told(report)) == (Verdict.ACCEPTED, [(2, 2, "type", "warning")])
 
     @pytest.mark.parametrize("text", ["2023/13/01", "2023-02-30", "23-1-5", "去年", "2023年1月", "1/5/2023"])
     def test_what_is_no_day_or_could_be_two_is_an_error(self, tmp_path, text):
-        report = checked(tmp_path, files.xls([["名称", "日期"], ["甲", text]]), entry=self.ENTRY)
+        report = checked(tmp_path, files.xls([["名称", "日期"], ["甲", text]]), entry=DATED)
         assert told(report) == [(2, 2, "type", "error")]
 
     def test_the_annexs_form_is_read_without_a_word(self, tmp_path):
-        assert told(checked(tmp_path, files.xls([["名称", "日期"], ["甲", "2023/01/05"]]), entry=self.ENTRY)) == []
+        assert told(checked(tmp_path, files.xls([["名称", "日期"], ["甲", "2023/01/05"]]), entry=DATED)) == []
 
 
 class TestColumns:
@@ -213,7 +214,8 @@ class TestFiles:
         "make",
         [
             hostile.billion_laughs, hostile.nested_zip, hostile.huge_difat, hostile.encrypted_package, hostile.filepass,
-            hostile.flipped_bit, lambda: hostile.far_cell("XFD1048576"), lambda: hostile.lying_string_count(4_000_000_000),
+            hostile.flipped_bit, lambda: hostile.far_cell("XFD1048576"),
+            lambda: hostile.lying_string_count(4_000_000_000),
         ],
     )  # fmt: skip
     def test_no_hostile_file_makes_it_fail(self, tmp_path, make, profile):
@@ -259,27 +261,28 @@ class TestStrict:
         assert report.verdict is Verdict.REJECTED
 
 
-class TestProposal:
-    ROWS = [
-        ["法人单位名单"],
-        [
-            "序号",
-            "统一社会信用代码",
-            "企业名称",
-            "成立日期",
-            "注册资本（万元）",
-            "职工人数",
-            "邮编",
-            "备注",
-            "备注",
-            "2023年",
-        ],
-        [1, "91310000132260250X", "甲公司", "2001-01-01", 100.5, 10, "200050", "", "x", 1],
-        [2, "913100001322602500", "乙公司", "2002-02-02", 200, 20, "200051", "甲", "", 2.25],
-    ]
+LEGAL_PERSONS = [
+    ["法人单位名单"],
+    [
+        "序号",
+        "统一社会信用代码",
+        "企业名称",
+        "成立日期",
+        "注册资本（万元）",
+        "职工人数",
+        "邮编",
+        "备注",
+        "备注",
+        "2023年",
+    ],
+    [1, "91310000132260250X", "甲公司", "2001-01-01", 100.5, 10, "200050", "", "x", 1],
+    [2, "913100001322602500", "乙公司", "2002-02-02", 200, 20, "200051", "甲", "", 2.25],
+]
 
+
+class TestProposal:
     def test_it_is_valid_and_names_standard_fields_types_and_a_key(self, tmp_path):
-        entry = checked(tmp_path, files.xls(self.ROWS)).sheets[0].entry
+        entry = checked(tmp_path, files.xls(LEGAL_PERSONS)).sheets[0].entry
         assert list(Draft202012Validator(SCHEMA).iter_errors(entry)) == []
         EntryContent.model_validate(entry)
         assert entry["name"] == "法人单位名单"
@@ -302,8 +305,8 @@ class TestProposal:
         assert (code["type"], code["length"], code["key_place"]) == ("text", 10, 1)
 
     def test_its_own_file_passes_it(self, tmp_path):
-        first = checked(tmp_path, files.xls(self.ROWS[1:]))
-        again = checked(tmp_path, files.xls(self.ROWS[1:]), entry=first.sheets[0].entry)
+        first = checked(tmp_path, files.xls(LEGAL_PERSONS[1:]))
+        again = checked(tmp_path, files.xls(LEGAL_PERSONS[1:]), entry=first.sheets[0].entry)
         assert [one for one in again.sheets[0].findings if one.severity.value == "error"] == [
             one for one in first.sheets[0].findings if one.severity.value == "error"
         ]

@@ -41,7 +41,7 @@ class CellKind(Enum):
         return self in {CellKind.NUMBER, CellKind.DATE, CellKind.CODE}
 
 
-def kind_of(value: Value) -> CellKind:  # noqa: PLR0911  one answer a kind
+def kind_of(value: Value) -> CellKind:
     """The look of one value."""
     if value is None:
         return CellKind.EMPTY
@@ -96,7 +96,7 @@ class Grid:
         self.rows: dict[int, dict[int, Value]] = {}
         """Cells by column, blank ones left out; rows without any left out."""
         for row in sheet.rows:
-            cells = {
+            cells: dict[int, Value] = {
                 column: value
                 for column, value in enumerate(row.values, 1)
                 if value is not None and not (isinstance(value, str) and not visible_text(value))

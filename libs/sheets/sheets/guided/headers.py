@@ -99,7 +99,7 @@ def _holds_values(grid: Grid, rows: Sequence[int]) -> bool:
 
 def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C901  one sum of what can be seen
     own = grid.rows[number]
-    header = {column: value for column, value in grid.shown_row(number).items()}
+    header = grid.shown_row(number)
     if not below and len(own) < 2:
         return 0.0
     body = [row for row in below if not _same(grid.rows[row], own)]
@@ -113,7 +113,7 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
     filled = {column for column in columns if tabular and look[column].filled >= max(1, 0.1 * len(tabular))} or columns
     cover = {column for column in header if column in filled}
     coverage = len(cover) / len(filled) if filled else (1.0 if len(own) >= 2 else 0.0)
-    titles = [value for value in own.values()]
+    titles = list(own.values())
     words = sum(map(is_title_like, titles)) / len(titles)
     years = sum(map(is_year, titles))
     if words < 0.6 or (years == len(titles) and years < 3):
@@ -130,9 +130,7 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
         typed, mine = found.typed, kind_of(value)
         if typed is not None and mine is CellKind.TEXT:
             contrast += 1.0
-        elif typed is not None and mine is typed and not is_year(value):
-            contrast -= 1.0
-        elif texts.folded(str(value)) in found.values:
+        elif (typed is not None and mine is typed and not is_year(value)) or texts.folded(str(value)) in found.values:
             contrast -= 1.0
         elif typed is None:
             contrast += 0.15
@@ -188,7 +186,7 @@ def _width(grid: Grid, rows: Sequence[int]) -> int:
     return max(columns) - min(columns) + 1 if columns else 1
 
 
-def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool:
+def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool:  # noqa: PLR0911  each way is one
     """Whether the row below the header belongs to it."""
     last, row = numbers[bottom], numbers[bottom + 1]
     header = numbers[top : bottom + 1]
@@ -247,7 +245,7 @@ def _repeats_below(cells: Mapping[int, Value], look: Mapping[int, ColumnLook]) -
 
 
 def _fills_blanks(grid: Grid, last: int, cells: Mapping[int, Value], look: Mapping[int, ColumnLook]) -> bool:
-    """Without merged cells: titles under a title with blanks to its right, nothing under the titles that stand alone."""
+    """Without merged cells: titles under one with blanks to its right, nothing under those that stand alone."""
     above = grid.rows[last]
     used = set(look) | set(cells) | set(above)
     blanks = {column for column in range(min(above), max(used) + 1) if column not in above and column in used}
@@ -271,7 +269,7 @@ def _translates(one: Mapping[int, Value], other: Mapping[int, Value]) -> bool:
     return crossed >= 0.7 * len(pairs)
 
 
-def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool:
+def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool:  # noqa: PLR0911  each way is one
     """Whether the row above the header belongs to it."""
     row, first = numbers[top - 1], numbers[top]
     header = numbers[top : bottom + 1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from sheets.cells import Value
@@ -15,6 +16,8 @@ _NEEDED_SHARE: Final = 0.6
 _SAMPLE_ROWS: Final = 2_000
 """Rows by which the habits of a column are known."""
 _NARROW: Final = 2
+_MANY_COLUMNS: Final = 4
+"""1, 2, 3, 4 across is no chance."""
 _COUNTED_SHARE: Final = 0.5
 
 
@@ -113,7 +116,7 @@ class Sorter:
             if row > end and reason is SkipReason.GROUP:
                 done.skipped[row] = SkipReason.NOTE
 
-    def _reason(self, row: int, done: Sorted, *, notes: bool) -> SkipReason | None:  # noqa: C901, PLR0911, PLR0912  the order is the rule
+    def _reason(self, row: int, done: Sorted, *, notes: bool) -> SkipReason | None:  # noqa: C901, PLR0911  the order is the rule
         cells = self._inside(row)
         if not cells:
             outside = self._grid.rows[row]
@@ -227,7 +230,7 @@ class Sorter:
         if not all(text.isdecimal() for text in rest):
             return False
         numbers = [int(text) for text in rest]
-        counts = all(after == before + 1 for before, after in zip(numbers, numbers[1:], strict=False))
+        counts = all(after == before + 1 for before, after in pairwise(numbers))
         return (
             counts
             and numbers[0] in {1, leading + 1}
@@ -241,14 +244,9 @@ class Sorter:
             column in self._look and self._look[column].typed in {None, CellKind.CODE, CellKind.DATE}
             for column in cells
         )
-        later = [row for row in self._body[1:4]]
-        return (
-            strange > 0
-            or all({c: v for c, v in self._grid.rows[row].items()} != dict(cells) for row in later)
-            and len(cells) >= 4
-        )
+        return strange > 0 or len(cells) >= _MANY_COLUMNS
 
-    def _begins_another(self, row: int, last: int, done: Sorted) -> bool:
+    def _begins_another(self, row: int, last: int, done: Sorted) -> bool:  # noqa: PLR0911  the order is the rule
         """A row that names columns of its own, after a gap or a title."""
         if not done.records:
             return False
