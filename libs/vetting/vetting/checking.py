@@ -1,7 +1,7 @@
 """A file, from its bytes to all that is told of it. Works without any server; the parser runs in a confined child."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Final
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.errors import QualityError
-from quality.model import Finding, RuleName, RuleSet, Severity, in_sheets_order, refuses
+from quality.model import Finding, ItemLike, RuleName, RuleSet, Severity, in_sheets_order, refuses
 from quality.surroundings import Surroundings
 from sheets.annex import MAX_ROWS, NotAnnexForm, read_annex
 from sheets.cells import Row, Sheet, Value, Workbook
@@ -103,6 +103,59 @@ def _concluded(profile: Profile, sheets: Sequence[SheetReport], rule_set: RuleSe
     return Report(profile=profile, verdict=verdict, reason=reason, sheets=tuple(sheets))
 
 
+def of_file(workbook: Workbook, file_name: str, found: Detection) -> list[Finding]:
+    """What concerns a file of the guided profile and no row of it: what it carries, its name, sheets not read."""
+    findings = [_structure(None, None, _sentence(reason)) for reason in _features(workbook)]
+    if _is_misnamed(file_name, workbook.kind):
+        message = f"文件扩展名与内容不符：内容是{workbook.kind.value}；已按内容读取"
+        findings.append(_structure(None, None, message, Severity.WARNING))
+    findings += [_structure(None, None, one.message, Severity.WARNING) for one in found.unread if _is_told(one)]
+    return findings
+
+
+def of_remarks(table: Table) -> list[Finding]:
+    """What the detection remarked about a table, as findings."""
+    return [
+        _structure(
+            remark.row,
+            remark.column,
+            remark.message,
+            Severity.ERROR if remark.kind in _REFUSING_REMARKS else Severity.WARNING,
+        )
+        for remark in table.remarks
+    ]
+
+
+def settled(table: Table, places: Mapping[str, int], items: Sequence[ItemLike], licences: Licences) -> Iterator[Row]:
+    """The records with their cells settled, each item's in its own column; what was taken otherwise is noted."""
+    at = {column.column: place for place, column in enumerate(table.columns)}
+    wanted = [(places[item.code], at[places[item.code]], item) for item in items if item.code in places]
+    width = max((column for column, _, _ in wanted), default=0)
+    for record in table.records:
+        cells: list[Value] = [None] * width
+        for column, place, item in wanted:
+            found = settle(record.values[place], item)
+            cells[column - 1] = found.value
+            if found.licences:
+                licences.note(record.row, column, item.code, found.licences)
+        yield Row(record.row, tuple(cells))
+
+
+def _features(workbook: Workbook) -> list[Reason]:
+    return [reason for feature, reason in _FEATURES.items() if feature in workbook.features]
+
+
+_SAME_AS: Final = {".xlsm": ".xlsx", ".xltx": ".xlsx", ".ett": ".et", ".xlt": ".xls"}
+
+
+def _is_misnamed(file_name: str, kind: Kind) -> bool:
+    suffix = Path(file_name).suffix.lower()
+    if suffix in {".txt", ".tsv"}:
+        return kind is not Kind.CSV
+    suffix = _SAME_AS.get(suffix, suffix)
+    return suffix in {".xls", ".xlsx", ".et", ".ods", ".csv"} and not parse_name(f"甲-20250101{suffix}").suits(kind)
+
+
 class Check:
     """One workbook against an entry, or without one."""
 
@@ -126,30 +179,8 @@ class Check:
         sheets = {sheet.name: sheet for sheet in self._workbook.sheets}
         told = [self._guided_sheet(table, sheets[table.sheet]) for table in found.tables]
         if told:
-            told[0] = replace(told[0], findings=(*self._of_file(found), *told[0].findings))
+            told[0] = replace(told[0], findings=(*of_file(self._workbook, self._file_name, found), *told[0].findings))
         return told
-
-    def _of_file(self, found: Detection) -> list[Finding]:
-        """What concerns the file and no row of it."""
-        findings = [_structure(None, None, _sentence(reason)) for reason in self._features()]
-        kind = self._workbook.kind
-        if self._is_misnamed():
-            message = f"文件扩展名与内容不符：内容是{kind.value}；已按内容读取"
-            findings.append(_structure(None, None, message, Severity.WARNING))
-        findings += [_structure(None, None, one.message, Severity.WARNING) for one in found.unread if _is_told(one)]
-        return findings
-
-    def _features(self) -> list[Reason]:
-        return [reason for feature, reason in _FEATURES.items() if feature in self._workbook.features]
-
-    def _is_misnamed(self) -> bool:
-        kind = self._workbook.kind
-        suffix = Path(self._file_name).suffix.lower()
-        if suffix in {".txt", ".tsv"}:
-            return kind is not Kind.CSV
-        return suffix in {".xls", ".xlsx", ".et", ".ods", ".csv", ".xlsm", ".ett", ".xlt"} and not parse_name(
-            f"甲-20250101{suffix.replace('.xlsm', '.xlsx').replace('.ett', '.et').replace('.xlt', '.xls')}"
-        ).suits(kind)
 
     def _guided_sheet(self, table: Table, sheet: Sheet) -> SheetReport:
         proposed: dict[str, Any] | None = None
@@ -161,15 +192,6 @@ class Check:
         else:
             rule_set = self._rule_set
             matching = match(rule_set.items, table)
-        remarks = [
-            _structure(
-                remark.row,
-                remark.column,
-                remark.message,
-                Severity.ERROR if remark.kind in _REFUSING_REMARKS else Severity.WARNING,
-            )
-            for remark in table.remarks
-        ]
         findings, not_run = self._rows(table, matching.places, rule_set)
         return SheetReport(
             sheet=table.sheet,
@@ -179,7 +201,7 @@ class Check:
             ),
             records=len(table.records),
             skipped=tuple(RowSkipped(one.row, skip_text(one.reason)) for one in table.skipped),
-            findings=tuple(sorted((*remarks, *matching.findings, *findings), key=in_sheets_order)),
+            findings=tuple(sorted((*of_remarks(table), *matching.findings, *findings), key=in_sheets_order)),
             not_run=not_run,
             entry=proposed,
         )
@@ -190,18 +212,9 @@ class Check:
         """Each record by the rules, its cells settled first."""
         able = runnable(rule_set, places)
         checker = Checker(able.rule_set, places, able.code_sets, Surroundings(today=self._today))
-        at = {column.column: place for place, column in enumerate(table.columns)}
-        wanted = [(places[item.code], at[places[item.code]], item) for item in able.rule_set.items]
-        width = max((column for column, _, _ in wanted), default=0)
         licences = Licences()
-        for record in table.records:
-            cells: list[Value] = [None] * width
-            for column, place, item in wanted:
-                settled = settle(record.values[place], item)
-                cells[column - 1] = settled.value
-                if settled.licences:
-                    licences.note(record.row, column, item.code, settled.licences)
-            checker.take(record.row, cells)
+        for row in settled(table, places, able.rule_set.items, licences):
+            checker.take(row.number, row.values)
         findings = checker.end()
         return [*licences.findings(), *findings], _in_order({*able.not_run, *checker.not_run})
 
@@ -211,7 +224,7 @@ class Check:
         grid = Grid(sheet)
         if not grid.numbers:
             return []
-        findings = [_structure(None, None, _sentence(reason)) for reason in self._features()]
+        findings = [_structure(None, None, _sentence(reason)) for reason in _features(self._workbook)]
         resource = str(self._entry.get("name", "")) if self._entry is not None else None
         findings += [_structure(None, None, one.message) for one in self._named(resource)]
         try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, stream
+from ingest_files import api, guided_api, stream
 from ingest_files.blobs import Blobs
 from ingest_files.pushing import Pushing
 from ingest_files.service import NAME, Desk
@@ -58,6 +58,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     )
     parts.http.include_router(api.routes(desk))
     parts.http.include_router(api.pushes(pushing))
+    parts.http.include_router(guided_api.routes(desk))
     return parts
 
 

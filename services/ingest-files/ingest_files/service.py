@@ -1,5 +1,6 @@
 """What the ingest of files does: uploads in, one result out; and the tables of the exchange store."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Final
@@ -26,17 +27,19 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
 from exchange.loading import Clash, Loaded
-from ingest_files import errors, store
+from ingest_files import errors, mappings, store
 from ingest_files.blobs import Blobs, Content, Posting
-from ingest_files.domain import judgement, uploads
+from ingest_files.domain import judgement, mapping, uploads
 from ingest_files.domain.judgement import Bad, Good
+from ingest_files.domain.mapping import Intake
 from ingest_files.domain.uploads import Entry, Upload
 from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
 from sheets.cells import Workbook
 from sheets.errors import Reason, Unreadable
-from sheets.limits import STRICT
+from sheets.limits import STRICT, Limits
 from sheets.names import display_name
 from sheets.reading import read_async
+from vetting.report import Profile
 
 NAME: Final = "ingest-files"
 INBOX: Final = "inbox"
@@ -145,6 +148,7 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
             await inbox.first_time(tx, NAME, meta)
             return
         code_sets = await store.code_sets(tx, entry.items) if entry else {}
+        intake = await mappings.intake(tx, held.entry)
     if entry is None:
         raise Unwell(f"entry {event.entry}")
     loaded = await desk.exchange.find(held.id)
@@ -161,23 +165,33 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         return
     async with desk.db.begin() as tx:
         again = await store.loaded_before(tx, entry.resource_version, content.sha256, held.id)
-    judged = judgement.duplicate() if again else await _judge(content, held, entry, code_sets)
+    judged = judgement.duplicate() if again else await _judge(content, held, entry, code_sets, intake, desk)
     bad = await _load(judged, content, held, entry, meta, desk) if isinstance(judged, Good) else judged
     if bad is not None:
         await _reject(bad, content, held, meta, desk)
 
 
 async def _judge(
-    content: Content, held: Upload, entry: Entry, code_sets: dict[tuple[str, int], frozenset[str]]
+    content: Content,
+    held: Upload,
+    entry: Entry,
+    code_sets: dict[tuple[str, int], frozenset[str]],
+    intake: Intake,
+    desk: Desk,
 ) -> Good | Bad:
     try:
-        workbook = await _read(content.data)
+        workbook = await _read(content.data, intake.limits)
     except Unreadable as refused:
         return judgement.unreadable(refused.reason.value, str(refused))
-    return judgement.judge(workbook, held.name, entry, code_sets)
+    if intake.profile is Profile.STRICT:
+        return judgement.judge(workbook, held.name, entry, code_sets)
+    judged = await asyncio.to_thread(mapping.judge, workbook, held.name, entry, code_sets, intake)
+    async with desk.db.begin() as tx:
+        await mappings.save_detection(tx, held.id, judged.detected)
+    return judged.result
 
 
-async def _read(data: bytes) -> Workbook:
+async def _read(data: bytes, limits: Limits) -> Workbook:
     """The workbook in these bytes. A child that died over them gets a second chance; more would not help.
 
     Raises:
@@ -185,12 +199,12 @@ async def _read(data: bytes) -> Workbook:
         Unwell: no child could be started, which is no fault of the file.
     """
     try:
-        return await read_async(data)
+        return await read_async(data, limits=limits)
     except Unreadable as refused:
         if not refused.is_childs_death:
             raise
     try:
-        return await read_async(data)
+        return await read_async(data, limits=limits)
     except Unreadable as refused:
         if refused.reason is Reason.CHILD_NOT_STARTED:
             raise Unwell("spreadsheet reader") from refused
