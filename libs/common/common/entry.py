@@ -8,8 +8,20 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from common.events import Check, CodeSetRef, Item, ItemType, OpeningType, SharingType
-from common.events.parts import ItemCode
+from common.events import (
+    Check,
+    CodeSetRef,
+    Comparison,
+    Item,
+    ItemType,
+    OpeningType,
+    QualityRule,
+    QualityThresholds,
+    RuleName,
+    Severity,
+    SharingType,
+)
+from common.events.parts import EntryCode, ItemCode
 
 MAX_ITEMS: Final = 200
 MAX_LENGTH: Final = 100_000
@@ -101,6 +113,47 @@ class ItemContent(Declared):
         return self
 
 
+ShareOfRows = Annotated[float, Field(ge=0, le=1)]
+MAX_RULES: Final = 200
+Told = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Given = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class RuleContent(Declared):
+    """A rule of quality beside what the items declare; which fields it takes depends on its name (docs/quality.md)."""
+
+    name: RuleName
+    items: tuple[ItemCode, ...] = Field(default=(), max_length=16, description="所涉及的信息项")
+    severity: Severity = Severity.ERROR
+    advice: Told | None = Field(default=None, description="另外告诉提供单位的话")
+    min_length: int | None = Field(default=None, ge=0, le=MAX_LENGTH)
+    max_length: int | None = Field(default=None, ge=0, le=MAX_LENGTH)
+    minimum: Given | None = Field(default=None, description="下限，含；日期写作 YYYY/MM/DD")
+    maximum: Given | None = Field(default=None, description="上限，含")
+    pattern: Given | None = Field(default=None, description="整个值应符合的 RE2 表达式")
+    code_set: CodeSetName | None = None
+    check: Check | None = None
+    comparison: Comparison | None = Field(default=None, description="第一个信息项与第二个的关系")
+    when: ItemCode | None = Field(default=None, description="条件项；它有所列的值时，items 必填")
+    values: tuple[Given, ...] = Field(default=(), max_length=100)
+    total: ItemCode | None = Field(default=None, description="合计项，等于 items 之和")
+    tolerance: Annotated[float, Field(ge=0)] | None = None
+    resource: EntryCode | None = Field(default=None, description="所引用的资源（目录代码）")
+    target_items: tuple[ItemCode, ...] = Field(default=(), max_length=16)
+    days: int | None = Field(default=None, ge=0, le=36_500)
+    rows_drop: ShareOfRows | None = None
+    rows_growth: Annotated[float, Field(ge=0)] | None = None
+    null_change: ShareOfRows | None = None
+    distinct_change: ShareOfRows | None = None
+
+
+class ThresholdsContent(Declared):
+    """Up to how many rows with errors are left out before the whole file is refused."""
+
+    bad_rows: int | None = Field(default=None, ge=0, description="行数")
+    bad_share: ShareOfRows | None = Field(default=None, description="占全部数据行的比例，0至1")
+
+
 class EntryContent(Declared):
     """A catalogue entry as it is compiled."""
 
@@ -118,6 +171,8 @@ class EntryContent(Declared):
     reason: Prose | None = Field(default=None, description="授权共享、非共享、非开放的理由")
     legal_basis: Prose | None = Field(default=None, description="其法律、法规、规章依据")
     items: tuple[ItemContent, ...] = Field(min_length=1, max_length=MAX_ITEMS)
+    rules: tuple[RuleContent, ...] = Field(default=(), max_length=MAX_RULES, description="数据质量规则")
+    thresholds: ThresholdsContent | None = Field(default=None, description="容许的问题行；省略则一行也不容许")
 
     @model_validator(mode="after")
     def items_agree(self) -> "EntryContent":
@@ -151,6 +206,14 @@ class EntryContent(Declared):
             )
             for item in self.items
         )
+
+    def ruled(self) -> tuple[QualityRule, ...]:
+        """The rules as events carry them."""
+        return tuple(QualityRule.model_validate(rule.model_dump()) for rule in self.rules)
+
+    def tolerance(self) -> QualityThresholds | None:
+        """The thresholds as events carry them."""
+        return None if self.thresholds is None else QualityThresholds.model_validate(self.thresholds.model_dump())
 
 
 def structure(items: tuple[Item, ...]) -> tuple[tuple[object, ...], ...]:

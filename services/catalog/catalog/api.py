@@ -16,9 +16,10 @@ from catalog.domain.services import ServiceContent, State
 from common import schemas
 from common.db import Db
 from common.entry import EntryContent
-from common.events import CodeName
+from common.events import CodeName, ItemType
 from common.events.parts import EntryCode, ServiceCode, UnitCode
 from common.http import Authenticated, In, Out
+from quality import national, standard
 
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """No control characters but tab and line breaks: the database holds no NUL, and logs and screens none of the rest."""
@@ -211,6 +212,37 @@ class CodeSetOut(Out):
     codes: list[CodeIn]
 
 
+class StandardFieldOut(Out):
+    """A field of the naming standard (Annex 3 §3), as an item takes it over."""
+
+    code: str
+    name: str
+    type: ItemType
+    length: int | None
+    precision: int | None
+    scale: int | None
+    tables: list[str]
+    synonyms: list[str]
+    code_set: str | None
+    source: str
+
+
+class MatchedFieldOut(Out):
+    by: standard.MatchedBy
+    field: StandardFieldOut
+
+
+class ProposedCodeSetOut(Out):
+    """A national code set that may be published as it is."""
+
+    id: str
+    name: str
+    standard: str
+    source: str
+    codes: list[CodeIn]
+    fields: list[str]
+
+
 def routes(db: Db, keeper: Keeper) -> APIRouter:  # noqa: C901  a list of routes, each thin
     router = APIRouter()
 
@@ -328,5 +360,36 @@ def routes(db: Db, keeper: Keeper) -> APIRouter:  # noqa: C901  a list of routes
         async with db.begin() as tx:
             row = await service.publish_code_set(tx, body.id, body.name, body.source, codes, caller, keeper)
             return CodeSetOut.model_validate(row)
+
+    return router
+
+
+def standards() -> APIRouter:
+    """The naming standard and the national code sets, offered to the compiler (REQ-A7)."""
+    router = APIRouter()
+
+    @router.get("/code-sets/proposals", tags=["代码集"], summary="可发布的国家标准代码集")
+    async def proposals(_caller: Authenticated) -> list[ProposedCodeSetOut]:
+        return [
+            ProposedCodeSetOut(
+                id=one.id,
+                name=one.name,
+                standard=one.standard,
+                source=one.source,
+                codes=[CodeIn(code=code, name=name) for code, name in one.codes],
+                fields=list(one.fields),
+            )
+            for one in national.code_sets()
+        ]
+
+    @router.get("/standard-fields", tags=["标准字段"], summary="附件3第三章的标准字段")
+    async def standard_fields(_caller: Authenticated) -> list[StandardFieldOut]:
+        return [StandardFieldOut.model_validate(field) for field in standard.fields()]
+
+    @router.get("/standard-fields/match", tags=["标准字段"], summary="名称或代码对应的标准字段")
+    async def matched_field(
+        _caller: Authenticated, title: Annotated[str, Query(min_length=1, max_length=100, pattern=TEXT)]
+    ) -> MatchedFieldOut | None:
+        return MatchedFieldOut.model_validate(found) if (found := standard.match(title)) else None
 
     return router

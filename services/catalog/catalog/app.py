@@ -26,6 +26,7 @@ def build(settings: CatalogSettings, *, clock: Clock = now) -> host.Parts:
         routes=stream.routes(database, keeper),
     )
     http.also_refused(parts.http, PolicyError)
+    parts.http.include_router(api.standards())
     parts.http.include_router(api.routes(database, keeper))
     parts.http.include_router(changes.routes(database, NAME))
     return parts

@@ -32,6 +32,18 @@ class CodeSetUnknown(NotFound):
     code = "code-set-unknown"
 
 
+class RuleUnfit(Invalid):
+    """A rule of quality does not go with the items, or cannot be run."""
+
+    code = "rule-unfit"
+
+
+class StandardUnfit(Invalid):
+    """An item is not as the standard field that it names (Annex 3 §3, REQ-A7)."""
+
+    code = "standard-unfit"
+
+
 class NotSeparated(Forbidden):
     """The one who compiled may not do this (REQ-U2)."""
 

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from catalog import errors, store
 from catalog.domain import code_sets as code_set_events
-from catalog.domain import entries, interfaces, services
+from catalog.domain import declared, entries, interfaces, services
 from catalog.domain.description import CodeSet, Described
 from catalog.domain.entries import Draft, DraftState, Entry, ReviewedAs
 from catalog.domain.keeper import Keeper
@@ -47,18 +47,18 @@ async def _active_unit(tx: AsyncSession, code: str) -> UnitRow:
     return unit
 
 
-async def _check_code_sets(tx: AsyncSession, content: EntryContent) -> None:
-    for item in content.items:
-        named = item.code_set
-        if named is not None and await store.code_set(tx, named.id, named.version) is None:
-            raise errors.CodeSetUnknown(f"信息项“{item.name}”的代码集不存在", item=item.code, code_set=named.id)
+async def _check_content(tx: AsyncSession, content: EntryContent) -> None:
+    declared.check(content)
+    for item, named in declared.code_sets(content):
+        if await store.code_set(tx, named.id, named.version) is None:
+            raise errors.CodeSetUnknown(f"信息项“{item}”的代码集不存在", item=item, code_set=named.id)
 
 
 async def compile_entry(tx: AsyncSession, content: EntryContent, caller: Caller, keeper: Keeper) -> Entry:
     """Begin an entry of the caller's unit; its code is given now."""
     caller.need(Role.COMPILER)
     await _active_unit(tx, caller.unit)
-    await _check_code_sets(tx, content)
+    await _check_content(tx, content)
     at = keeper.clock()
     code = await store.next_code(tx, content.classification)
     draft = Draft(content=content, state=DraftState.DRAFT, compiled_by=caller.account)
@@ -74,7 +74,7 @@ async def compile_again(
     """Write the draft of an entry anew, or begin a change of a published one."""
     caller.need(Role.COMPILER)
     held = await _own(tx, code, caller)
-    await _check_code_sets(tx, content)
+    await _check_content(tx, content)
     return await _save(
         tx, entries.compile_again(held, content, revision=revision, by=caller.account), "compiled", caller, keeper
     )

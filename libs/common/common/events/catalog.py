@@ -13,6 +13,8 @@ from common.events.parts import (
     Item,
     ItemCode,
     OpeningType,
+    QualityRule,
+    QualityThresholds,
     ResourceVersion,
     ServiceCode,
     SharingType,
@@ -57,6 +59,9 @@ class CatalogChanged(StateEvent):
     """How the publisher was kept apart from the compiler (REQ-U2): `two-person` or `platform-review`."""
     basis: Basis
     changed_at: AwareDatetime
+    rules: tuple[QualityRule, ...] = ()
+    """Rules that the rows are held to beside what the items declare."""
+    thresholds: QualityThresholds | None = None
 
     @property
     def key(self) -> str:

@@ -51,6 +51,73 @@ class CodeSetRef(Part):
     version: int
 
 
+class RuleName(StrEnum):
+    """Rules that a resource declares beside its items (`quality.model.Rule` says what each means)."""
+
+    NOT_NULL = "not_null"
+    LENGTH = "length"
+    RANGE = "range"
+    PATTERN = "pattern"
+    CODE_SET = "code_set"
+    CHECK_DIGIT = "check_digit"
+    UNIQUE = "unique"
+    CROSS_ITEM = "cross_item"
+    REFERENCE = "reference"
+    FRESHNESS = "freshness"
+    DRIFT = "drift"
+
+
+class Severity(StrEnum):
+    """What a broken rule means: the row is not taken, or it is told and taken."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Comparison(StrEnum):
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+
+
+class QualityRule(Part):
+    """A rule of a resource; which fields it has depends on its name."""
+
+    name: RuleName
+    items: tuple[ItemCode, ...] = ()
+    severity: Severity = Severity.ERROR
+    advice: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    pattern: str | None = None
+    code_set: CodeSetRef | None = None
+    check: Check | None = None
+    comparison: Comparison | None = None
+    when: ItemCode | None = None
+    values: tuple[str, ...] = ()
+    total: ItemCode | None = None
+    tolerance: float | None = None
+    resource: EntryCode | None = None
+    target_items: tuple[ItemCode, ...] = ()
+    days: int | None = None
+    rows_drop: float | None = None
+    rows_growth: float | None = None
+    null_change: float | None = None
+    distinct_change: float | None = None
+
+
+class QualityThresholds(Part):
+    """How many rows with errors are left out before a file is refused; nothing stated tolerates none."""
+
+    bad_rows: int | None = None
+    bad_share: float | None = None
+
+
 class Item(Part):
     """An information item (信息项) of a resource version, in the catalogue's order."""
 

@@ -268,4 +268,6 @@ def event(entry: Entry, at: datetime) -> CatalogChanged:
         separation=edition.separation.value,
         basis=edition.basis,
         changed_at=at,
+        rules=content.ruled(),
+        thresholds=content.tolerance(),
     )
