@@ -4,6 +4,7 @@ Nothing that has lost digits is mended, nothing is guessed that could mean two t
 by the rules like in any other file.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from sheets.cells import Value
 _EDGES: Final = " \t\r\n\u00a0\u3000\u200b\ufeff\u2002\u2003\u2009"
 _BREAKS: Final = re.compile(r"[ \u3000]*(?:\r\n|\r|\n|_x000[dD]_|\t|\v)+[ \u3000]*")
 _POINT_ZERO: Final = re.compile(r"-?\d{1,15}\.0+")
+_POWER_OF_TEN: Final = re.compile(r"-?\d(?:\.\d+)?[eE]\+\d{2,3}")
+"""What a csv holds of a long number that a spreadsheet showed shortened: its digits are lost, and the rules say so of
+a number beyond all bounds."""
 _MARKS: Final = frozenset({"-", "--", "—", "——", "－", "/", "…", "……"})
 _DAY: Final = re.compile(r"(\d{4})\s*(?:[-/.．／]|年)\s*(\d{1,2})\s*(?:[-/.．／]|月)\s*(\d{1,2})\s*日?")
 _COMPACT: Final = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})")
@@ -91,6 +95,8 @@ def _text(value: str, item: ItemLike) -> Settled:
         joined = _BREAKS.sub(" ", text)
         if joined != text:
             licences.append(Licence.LINE_BREAKS)
+        if _POWER_OF_TEN.fullmatch(joined):
+            return Settled(math.inf, tuple(licences))
         if _POINT_ZERO.fullmatch(joined):
             licences.append(Licence.POINT_ZERO)
             joined = joined.partition(".")[0]

@@ -89,6 +89,11 @@ class TestNumbers:
         rows = [["序号", "身份证号"], [1, 3.10105199001e17], [2, "310105199001010012"], [3, "310105199001010039"]]
         assert (2, 2, "type", "error") in told(checked(tmp_path, files.xls(rows)))
 
+    def test_a_number_that_a_csv_has_in_powers_of_ten_has_lost_its_digits(self, tmp_path):
+        data = "姓名,身份证号\n张三,3.10105E+17\n李四,310105199001010022\n".encode()
+        report = checked(tmp_path, data, name="名单.csv")
+        assert (report.verdict, told(report)) == (Verdict.REJECTED, [(2, 2, "type", "error")])
+
     def test_a_code_written_with_point_zero_in_a_csv_is_taken_with_a_warning(self, tmp_path):
         data = "学校标识码,学校名称\n4211050001.0,甲\n4211050002.0,乙\n".encode()
         entry = {"items": ENTRY["items"][:2]}

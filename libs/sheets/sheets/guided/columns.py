@@ -13,6 +13,7 @@ from sheets.guided.headers import joined_titles
 from sheets.guided.tables import ColumnKind
 
 _COUNTS_SHARE: Final = 0.7
+_SAMPLE_ROWS: Final = 200
 
 
 def table_columns(grid: Grid, header: Sequence[int], body: Sequence[int]) -> tuple[list[int], tuple[int, int] | None]:
@@ -76,9 +77,15 @@ def sequence_column(grid: Grid, titles: Mapping[int, str], body: Sequence[int]) 
         if any(texts.is_sequence_title(part) for part in parts) or not titles[column]:
             found = [whole_number(grid.value(row, column)) for row in body if grid.value(row, column) is not None]
             numbers = [number for number in found if number is not None]
+            if any(_is_padded(grid.value(row, column)) for row in body[:_SAMPLE_ROWS]):
+                continue  # 001 names something
             if _counts(numbers, len(found)):
                 return column
     return None
+
+
+def _is_padded(value: Value) -> bool:
+    return isinstance(value, str) and len(value.strip()) > 1 and value.strip().startswith("0")
 
 
 def _counts(numbers: Sequence[int], cells: int) -> bool:
