@@ -92,15 +92,25 @@ def _text(value: str, item: ItemLike) -> Settled:
         text = text[1:].strip(_EDGES)
         licences.append(Licence.APOSTROPHE)
     if item.type == ItemType.TEXT:
-        joined = _BREAKS.sub(" ", text)
-        if joined != text:
-            licences.append(Licence.LINE_BREAKS)
-        if _POWER_OF_TEN.fullmatch(joined):
-            return Settled(math.inf, tuple(licences))
-        if _POINT_ZERO.fullmatch(joined):
-            licences.append(Licence.POINT_ZERO)
-            joined = joined.partition(".")[0]
-        return Settled(joined, tuple(licences))
+        return _words(text, licences)
+    return _figure(text, item, licences)
+
+
+def _words(text: str, licences: list[Licence]) -> Settled:
+    """A text for an item of type text."""
+    joined = _BREAKS.sub(" ", text)
+    if joined != text:
+        licences.append(Licence.LINE_BREAKS)
+    if _POWER_OF_TEN.fullmatch(joined):
+        return Settled(math.inf, tuple(licences))
+    if _POINT_ZERO.fullmatch(joined):
+        licences.append(Licence.POINT_ZERO)
+        joined = joined.partition(".")[0]
+    return Settled(joined, tuple(licences))
+
+
+def _figure(text: str, item: ItemLike, licences: list[Licence]) -> Settled:
+    """A text for an item that is a number or a date."""
     if text in _MARKS:
         return Settled(None, (Licence.MARK,))
     if item.type in {ItemType.DATE, ItemType.DATETIME}:
