@@ -120,6 +120,11 @@ with-servers-calls: $(VENV)/.dev
 with-servers-others: $(VENV)/.dev
 	@$(BIN)/pytest -q -m "not slow" --ignore=tests/unit $(CALLS:%=--ignore=%) tests
 
+.PHONY: test-real
+test-real: $(VENV)/.dev ## Files of the world: SHUQIAO_REAL_FILES=folder; an empty folder fails
+	@test -n "$(SHUQIAO_REAL_FILES)" || { echo "SHUQIAO_REAL_FILES names no folder" >&2; exit 1; }
+	@SHUQIAO_REAL_FILES='$(SHUQIAO_REAL_FILES)' $(BIN)/pytest -q tests/unit/sheets/test_files_of_the_world.py tests/unit/sheets/test_real_files.py
+
 .PHONY: test-fault
 test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can be run yet; lists the others
 	@$(BIN)/python -m stack fetch

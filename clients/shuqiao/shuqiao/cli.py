@@ -10,7 +10,7 @@ import typer
 from jsonschema import Draft202012Validator
 from rich.table import Table
 
-from shuqiao import calls, files, keys, objects, profile, sending, showing, taking
+from shuqiao import calls, checking, files, keys, objects, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
@@ -137,6 +137,7 @@ def file_upload(
     raise typer.Exit(1)
 
 
+file_app.command("check")(checking.file_check)
 app.command()(calls.call)
 app.command()(sending.push)
 app.command()(taking.export)

@@ -132,7 +132,7 @@ class Workbook:
     features: frozenset[Feature]
     """What the file carries beside cells, as far as the limits allowed it."""
     encoding: str | None
-    """csv only: `utf-8` or `gb18030`."""
+    """csv only: `utf-8`, `gb18030`, or `utf-16` with its mark."""
     delimiter: str | None
     """csv only."""
     network: Network

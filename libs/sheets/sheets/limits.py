@@ -64,6 +64,8 @@ class Limits:
     scope: Scope = Scope.FIRST_VISIBLE
     allowed: frozenset[Feature] = frozenset()
     """Features that are read past instead of refused; those met are named in the workbook."""
+    lenient: bool = False
+    """Whether forms are read that the annex does not know: Excel 5.0 and 95 (IN-X12), texts in UTF-16."""
 
     @property
     def content_rows(self) -> int:
@@ -73,3 +75,23 @@ class Limits:
 
 STRICT = Limits()
 """The annex's form as it stands."""
+
+GUIDED = Limits(
+    file_bytes=64 * MIB,
+    data_rows=1_048_576,
+    last_row=1_048_576,
+    columns=1_024,
+    area=8_000_000,
+    inflated_bytes=512 * MIB,
+    answer_bytes=256 * MIB,
+    child_cpu_seconds=60,
+    wall_seconds=90.0,
+    scope=Scope.ALL_VISIBLE,
+    allowed=frozenset(Feature),
+    lenient=True,
+)
+"""Files as departments send them: every visible sheet, as many rows as a sheet has, within the same memory.
+
+Macros, links and embedded objects are never run, followed or opened; they are read past, so that all that is wrong can
+be told at once, and the profile's rules refuse the file for them (IN-X6).
+"""

@@ -36,6 +36,12 @@ def parse(survey: Survey) -> Iterator[ParsedSheet]:
     if survey.kind is Kind.CSV:
         yield ParsedSheet("", (), _csv_rows(survey))
         return
+    if survey.rows is not None:
+        for chosen in survey.chosen:
+            yield ParsedSheet(
+                survey.sheets[chosen].title.name, survey.sheets[chosen].merged or (), iter(survey.rows[chosen])
+            )
+        return
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 -- after the child's limits are set
 
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, pages, road, service, shelf, stream
+from ingest_files import api, guided_api, pages, road, service, shelf, stream
 from ingest_files.blobs import Blobs
 from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
 from ingest_files.folder import Folder
@@ -80,7 +80,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     watching = Watching(desk, pieces, settings.watched_bucket)
 
     pushing = Pushing(clock, database, blobs, desk.exchange)
-    reporting = Reporting(clock, database, blobs, service.read_workbook, desk.may_see)
+    reporting = Reporting(clock, database, blobs, service.read_again, desk.may_see)
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:
@@ -122,6 +122,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     parts.http.include_router(pages.routes(desk, sessions, settings.s3_public_endpoint or settings.s3_endpoint))
     parts.http.include_router(road.arrivals(watching, settings.hint_token))
     parts.http.include_router(api.reports(reporting))
+    parts.http.include_router(guided_api.routes(desk))
     return parts
 
 

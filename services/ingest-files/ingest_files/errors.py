@@ -32,6 +32,12 @@ class FileTooLarge(Invalid):
     status = 413
 
 
+class BadMapping(Invalid):
+    """A correction that names what the entry does not have."""
+
+    code = "bad-mapping"
+
+
 class NotUploaded(Conflict):
     """The upload was said to be complete, and the object store has no such object."""
 

@@ -1,5 +1,6 @@
 """What the ingest of files does: uploads in, one result out; and the tables of the exchange store."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 from typing import Final
@@ -26,18 +27,21 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
 from exchange.loading import Clash, Loaded
-from ingest_files import errors, noted, records, store
+from ingest_files import errors, mappings, noted, records, store
 from ingest_files.blobs import Blobs, Content, Held, Posting
-from ingest_files.domain import judgement, limits, uploads
+from ingest_files.domain import judgement, limits, mapping, uploads
 from ingest_files.domain.judgement import Bad, Good
 from ingest_files.domain.limits import Limits
+from ingest_files.domain.mapping import Intake
 from ingest_files.domain.uploads import Entry, Upload
 from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
 from sheets.cells import Workbook
 from sheets.errors import Reason, Unreadable
-from sheets.limits import STRICT
+from sheets.limits import GUIDED, STRICT
+from sheets.limits import Limits as SheetLimits
 from sheets.names import display_name
 from sheets.reading import read_async
+from vetting.report import Profile
 
 NAME: Final = "ingest-files"
 INBOX: Final = "inbox"
@@ -206,6 +210,7 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         rule_set = await noted.rule_set(tx, entry) if entry else None
         code_sets = await store.code_sets(tx, rule_set.code_sets) if rule_set else {}
         around = await noted.surroundings(tx, entry, desk.clock()) if entry else None
+        intake = await mappings.intake(tx, held.entry)
     if entry is None:
         raise Unwell(f"entry {event.entry}")
     loaded = await desk.exchange.find(held.id)
@@ -222,23 +227,29 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         return
     async with desk.db.begin() as tx:
         again = await store.loaded_before(tx, entry.resource_version, content.sha256, held.id)
-    read = judgement.duplicate() if again else await _workbook(content)
-    judged = (
-        judgement.judge(read, held.name, entry, code_sets, rule_set, around) if isinstance(read, Workbook) else read
-    )
+    rules = judgement.Rules(code_sets, rule_set, around)
+    judged = judgement.duplicate() if again else await _judge(content, held, entry, rules, intake, desk)
     bad = await _load(judged, content, held, entry, meta, desk) if isinstance(judged, Good) else judged
     if bad is not None:
         await _reject(bad, content, held, meta, desk)
 
 
-async def _workbook(content: Content) -> Workbook | Bad:
+async def _judge(
+    content: Content, held: Upload, entry: Entry, rules: judgement.Rules, intake: Intake, desk: Desk
+) -> Good | Bad:
     try:
-        return await read_workbook(content.data)
+        workbook = await read_workbook(content.data, intake.limits)
     except Unreadable as refused:
         return judgement.unreadable(refused.reason.value, str(refused))
+    if intake.profile is Profile.STRICT:
+        return judgement.judge(workbook, held.name, entry, *rules)
+    judged = await asyncio.to_thread(mapping.judge, workbook, held.name, entry, intake, *rules)
+    async with desk.db.begin() as tx:
+        await mappings.save_detection(tx, held.id, judged.detected)
+    return judged.result
 
 
-async def read_workbook(data: bytes) -> Workbook:
+async def read_workbook(data: bytes, limits: SheetLimits) -> Workbook:
     """The workbook in these bytes. A child that died over them gets a second chance; more would not help.
 
     Raises:
@@ -246,12 +257,12 @@ async def read_workbook(data: bytes) -> Workbook:
         Unwell: no child could be started, which is no fault of the file.
     """
     try:
-        return await read_async(data)
+        return await read_async(data, limits=limits)
     except Unreadable as refused:
         if not refused.is_childs_death:
             raise
     try:
-        return await read_async(data)
+        return await read_async(data, limits=limits)
     except Unreadable as refused:
         if refused.reason is Reason.CHILD_NOT_STARTED:
             raise Unwell("spreadsheet reader") from refused
@@ -307,6 +318,11 @@ async def _reject(bad: Bad, content: Content, held: Upload, meta: Meta, desk: De
         await noted.add_numbers(tx, held.id, bad.profile)
         await outbox.put(tx, uploads.rejected_event(done, display_name(held.name), bad.counts))
     _log.info("ingest.rejected", upload=str(held.id), reason=bad.reason, findings=len(bad.findings))
+
+
+async def read_again(data: bytes) -> Workbook:
+    """A file that was judged before, by whatever profile, for its report."""
+    return await read_workbook(data, GUIDED)
 
 
 async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:

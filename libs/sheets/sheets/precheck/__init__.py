@@ -31,6 +31,11 @@ def survey(data: bytes, limits: Limits) -> Survey:
             from sheets.precheck.ods import survey_ods  # noqa: PLC0415 -- as above
 
             return survey_ods(data, limits)
+        case Kind.UTF16_TEXT if limits.lenient:
+            # “Unicode 文本” of Excel: the same as a csv but for its encoding.
+            from sheets.precheck.text import survey_csv  # noqa: PLC0415 -- as above
+
+            return survey_csv(data, limits)
         case Kind.CSV:
             from sheets.precheck.text import survey_csv  # noqa: PLC0415 -- as above
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sheets.cells import CellRange, SheetTitle, Value, Visibility
+from sheets.cells import CellRange, Row, SheetTitle, Value, Visibility
 from sheets.errors import Reason, Unreadable, damaged
 from sheets.kinds import Kind
 from sheets.limits import Feature, Limits, Scope
@@ -50,6 +50,8 @@ class Survey:
     features: frozenset[Feature] = frozenset()
     encoding: str | None = None
     delimiter: str | None = None
+    rows: tuple[tuple[Row, ...], ...] | None = None
+    """The rows of each of `sheets` where the check read them itself and no parser is to."""
 
 
 _REASONS = {

@@ -12,8 +12,9 @@ from sheets.kinds import Kind
 from sheets.limits import Limits
 from sheets.precheck.surveys import Extent, SheetSurvey, Survey, check_extent
 
-UTF8, GB18030 = "utf-8", "gb18030"
+UTF8, GB18030, UTF16 = "utf-8", "gb18030", "utf-16"
 _BOM = b"\xef\xbb\xbf"
+_BOMS16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = (",", "\t", ";", "|")
 _SAMPLE_RECORDS = 50
 _REPLACEMENT = "\ufffd"
@@ -83,6 +84,11 @@ def decode(data: bytes) -> tuple[str, str]:
         Unreadable: it is in neither encoding. A UTF-8 text with some broken bytes would pass as GB18030 and come out
             as rubbish; it is refused instead.
     """
+    if data.startswith(_BOMS16):
+        try:
+            return data.decode(UTF16), UTF16
+        except UnicodeDecodeError as broken:
+            raise Unreadable(Reason.TEXT_ENCODING, offset=broken.start + 1) from None
     body = data.removeprefix(_BOM)
     try:
         return body.decode(UTF8), UTF8

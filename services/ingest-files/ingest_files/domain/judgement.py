@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import quality.model
 from common.events import Item
@@ -71,6 +71,15 @@ def duplicate() -> Bad:
 
 def unreadable(code: str, message: str) -> Bad:
     return Bad(f"{UNREADABLE}:{code}", message)
+
+
+class Rules(NamedTuple):
+    """What rows are checked against."""
+
+    code_sets: CodeSets
+    rule_set: RuleSet | None = None
+    """None: what the items say alone."""
+    around: Surroundings | None = None
 
 
 def judge(

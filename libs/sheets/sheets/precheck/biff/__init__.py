@@ -13,6 +13,7 @@ from sheets.kinds import Kind
 from sheets.limits import Feature, Limits
 from sheets.precheck.biff.cells import CellNotes
 from sheets.precheck.biff.globals import Globals
+from sheets.precheck.biff.old import survey_old_xls
 from sheets.precheck.biff.records import (
     BIFF5,
     BIFF8,
@@ -53,7 +54,11 @@ def survey_xls(data: bytes, limits: Limits) -> Survey:
     entry = compound.find("Workbook") or compound.find("Book")
     if entry is None:
         raise Unreadable(Reason.NOT_A_SPREADSHEET, kind=Kind.OLE.value)
-    walk = _Walk(compound.stream(entry), limits)
+    stream = compound.stream(entry)
+    if _version(stream) == BIFF5:
+        # The parser takes each byte of a Chinese character for a character: it would make rubbish without a word.
+        return survey_old_xls(stream, _container_features(compound), limits)
+    walk = _Walk(stream, limits)
     sheets = walk.sheets()
     features = check_features(_container_features(compound) | walk.features, limits)
     titles = [sheet.title for sheet in sheets]
@@ -72,6 +77,12 @@ def survey_xls(data: bytes, limits: Limits) -> Survey:
     )
 
 
+def _version(stream: bytes) -> int:
+    """The version that the stream's first record names; 0 if that is no beginning."""
+    kind, length = int.from_bytes(stream[:2], "little"), int.from_bytes(stream[2:4], "little")
+    return int.from_bytes(stream[4:6], "little") if kind == BOF and length >= 4 and len(stream) >= 8 else 0
+
+
 def _container_features(compound: Compound) -> set[Feature]:
     names = [entry.name for entry in compound.entries]
     features: set[Feature] = set()
@@ -88,9 +99,6 @@ class _Walk:
     def __init__(self, stream: bytes, limits: Limits) -> None:
         self.records = Records(stream)
         version, kind = self._bof(0)
-        if version == BIFF5:
-            # The parser takes each byte of a Chinese character for a character: it would make rubbish without a word.
-            raise Unreadable(Reason.BIFF5)
         if version != BIFF8 or kind != GLOBALS:
             raise damaged("biff-version")
         self._shared = Globals(self.records)
