@@ -23,7 +23,7 @@ from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.loading import Clash, Loaded
 from exchange.ways import Way
-from ingest_files import errors, records, service, store
+from ingest_files import errors, noted, records, service, store
 from ingest_files.blobs import Posting
 from ingest_files.domain import judgement, objects, pushes
 from ingest_files.domain.judgement import Bad
@@ -147,7 +147,8 @@ class Keeping:
         desk = self.desk
         async with desk.db.begin() as tx:
             entry, fmt = await self._entry(tx, held.entry)
-            code_sets = await store.code_sets(tx, entry.items)
+            rule_set = await noted.rule_set(tx, entry)
+            code_sets = await store.code_sets(tx, rule_set.code_sets)
         loaded = await desk.exchange.find(held.id)
         with tempfile.TemporaryDirectory(prefix="shuqiao-object-") as folder:
             path = Path(folder) / "content"
@@ -169,7 +170,7 @@ class Keeping:
             except Refusal as refused:
                 told = sha256 or hashlib.sha256(b"").hexdigest()
                 return await self._refuse(held.id, told, refused.code, refused.message, {})
-        judged = pushes.judge([row], entry.items, code_sets)
+        judged = pushes.judge([row], rule_set, code_sets)
         if isinstance(judged, Bad):
             text = "；".join(one.message for one in judged.findings)[:1000]
             rules = Counter(one.rule for one in judged.findings)
