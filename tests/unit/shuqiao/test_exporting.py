@@ -99,7 +99,7 @@ def test_killed_within_a_page_it_goes_on_behind_the_last_whole_one(tmp_path):
     (spool,) = tmp_path.glob(".*.rows.part")
     assert spool.stat().st_mode & 0o077 == 0
     with spool.open("ab") as file:
-        file.write(b'{"code": "half')
+        file.write(b'{"code": "half' * 100)
     (path,) = taken(scripted(page([row(2)])), tmp_path)
     assert [line[1] for line in read(path)[1:]] == ["0001", "0002"]
 
