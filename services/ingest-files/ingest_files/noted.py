@@ -43,7 +43,7 @@ class BatchNumbersRow(Rows, table=True):
     upload: UUID = Field(primary_key=True)
     rows: int
     nulls: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
-    distinct: dict[str, int] = Field(sa_column=Column("distinct_values", JSONB, nullable=False))
+    distinct_values: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
 
 
 async def note_rules(tx: AsyncSession, told: CatalogChanged) -> None:
@@ -75,7 +75,7 @@ async def surroundings(tx: AsyncSession, entry: Entry, at: datetime) -> Surround
         .limit(COMPARED)
     )
     found = (await tx.exec(query)).all()
-    profiles = tuple(Profile(rows=row.rows, nulls=row.nulls, distinct=row.distinct) for row, _ in found)
+    profiles = tuple(Profile(rows=row.rows, nulls=row.nulls, distinct=row.distinct_values) for row, _ in found)
     newest = next((done_at for _, done_at in found if done_at is not None), None)
     history = History(newest=None if newest is None else local_day(newest), profiles=profiles)
     return Surroundings(today=local_day(at), history=history)
@@ -90,10 +90,9 @@ async def keep(database: Db, upload: UUID, good: Good) -> None:
 
 async def add_numbers(tx: AsyncSession, upload: UUID, profile: Profile | None) -> None:
     """Keep the rows that were checked in numbers, if they were; kept again they stay as they were."""
-    if profile is not None and await tx.get(BatchNumbersRow, upload) is None:
-        nulls, distinct = dict(profile.nulls), dict(profile.distinct)
-        tx.add(BatchNumbersRow(upload=upload, rows=profile.rows, nulls=nulls, distinct=distinct))
-        await tx.flush()
+    if profile is not None:
+        numbers = {"rows": profile.rows, "nulls": dict(profile.nulls), "distinct_values": dict(profile.distinct)}
+        await tx.execute(insert(BatchNumbersRow).values(upload=upload, **numbers).on_conflict_do_nothing())
 
 
 async def records(tx: AsyncSession, upload: UUID) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import xlsxwriter
 
 from ingest_files.domain.judgement import Finding
+from ingest_files.domain.summary import RULE_NAMES
 from quality.model import Severity
 from sheets.cells import Sheet, Value, Workbook
 
@@ -149,16 +150,16 @@ class _Writer:
         head = self._book.add_format({"bold": True, "bg_color": "#D9E1F2", "bottom": 1})
         wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
         errors = sum(one.severity is Severity.ERROR for one in findings)
-        page.write_string(0, 0, f"共{len(findings)}处：错误{errors}处，提醒{len(findings) - errors}处", head)
-        for column in range(1, 6):
-            page.write_blank(0, column, None, head)
+        page.merge_range(0, 0, 0, 5, f"共{len(findings)}处：错误{errors}处，提醒{len(findings) - errors}处", head)
         for column, title in enumerate(("行", "列", "信息项", "规则", "程度", "说明")):
             page.write_string(1, column, title, head)
         for number, one in enumerate(findings[: _EXCEL_ROWS - 2], 2):
             for column, place in enumerate((one.row, one.column)):
                 if place is not None:
                     page.write_number(number, column, place, wrapped)
-            for column, text in enumerate((one.item or "", one.rule, _NAMES[one.severity], one.message), 2):
+            for column, text in enumerate(
+                (one.item or "", RULE_NAMES.get(one.rule, one.rule), _NAMES[one.severity], one.message), 2
+            ):
                 page.write_string(number, column, text, wrapped)
         for column, width in enumerate((8, 8, 20, 14, 8, 70)):
             page.set_column(column, column, width)

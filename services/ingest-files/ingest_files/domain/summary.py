@@ -110,7 +110,7 @@ h2{font-size:16px;margin:0 0 8px}.about{color:#666;margin:4px 0 16px}.verdict{pa
 .plots{display:grid;grid-template-columns:1fr 1fr;gap:16px}.plot{border:1px solid #ddd;border-radius:6px;padding:14px}
 svg{width:100%;height:auto;display:block}text{font-size:13px;fill:#333}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid #e3e3e3;padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-th{background:#f4f6f9;white-space:nowrap}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{background:#f4f6f9;white-space:nowrap}th:nth-child(-n+2){text-align:right}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .error{color:#c0392b}.warning{color:#9a6508}.legend{color:#666;font-size:13px;margin:6px 0 0}section{margin-top:20px}
 @media(max-width:760px){.plots,.tiles{grid-template-columns:1fr}}
 """
@@ -173,7 +173,7 @@ def _bars(title: str, counted: Sequence[tuple[str, int, int]]) -> str:
     for place, (name, errors, warnings) in enumerate(shown):
         top = place * 28
         red, amber = 260 * errors / most, 260 * warnings / most
-        label = name if len(name) <= 11 else f"{name[:10]}…"
+        label = _short(name)
         parts.append(
             f'<text x="150" y="{top + 17}" text-anchor="end">{_text(label)}</text>'
             f'<rect x="160" y="{top + 4}" width="{red:.1f}" height="18" fill="{_RED}"/>'
@@ -184,6 +184,16 @@ def _bars(title: str, counted: Sequence[tuple[str, int, int]]) -> str:
     return _plot(title, svg, f"{_mark(_RED)}错误　{_mark(_AMBER)}提醒")
 
 
+def _short(name: str) -> str:
+    """As much of a name as there is room for; a Chinese character takes that of two Latin ones."""
+    room = 20
+    for place, char in enumerate(name):
+        room -= 2 if ord(char) > 0x2E80 else 1
+        if room < 0:
+            return f"{name[: place - 1]}…"
+    return name
+
+
 def _mark(colour: str) -> str:
     return f'<span style="color:{colour}">■</span> '
 
@@ -192,11 +202,13 @@ def _share(records: int | None, bad: int) -> str:
     if not records:
         return _plot("合格行的比例", "<p>没有可检查的数据行。</p>")
     share = max(0.0, 1 - bad / records)
+    # Rounded down: with a bad row it is never a hundred.
+    shown = max(0, records - bad) * 1000 // records / 1000
     svg = (
         '<svg viewBox="0 0 480 90" role="img" aria-label="合格行的比例">'
         f'<rect x="0" y="40" width="480" height="26" fill="{_RED}"/>'
         f'<rect x="0" y="40" width="{480 * share:.1f}" height="26" fill="{_GREEN}"/>'
-        f'<text x="0" y="26" style="font-size:20px;font-weight:bold">{share:.1%}</text>'
+        f'<text x="0" y="26" style="font-size:20px;font-weight:bold">{shown:.1%}</text>'
         f'<text x="480" y="26" text-anchor="end">{records - bad:,} / {records:,} 行</text></svg>'
     )
     return _plot("合格行的比例", svg, f"{_mark(_GREEN)}合格　{_mark(_RED)}有错误")
