@@ -263,6 +263,18 @@ def test_the_larger_of_two_tables_is_the_one_that_was_meant():
     assert {skipped(table)[row] for row in (1, 2, 3)} == {"other-table"}
 
 
+def test_a_second_table_is_the_main_one_only_if_it_has_twice_the_records():
+    first = [["序号", "名称", "备注"], [1.0, "甲", ""], [2.0, "乙", ""]]
+    second = [["序号", "姓名", "电话"], *([float(n), f"张{n}", f"5200000{n}"] for n in range(1, 9))]
+    assert detected([*first, [], *second]).header_rows == (5,)
+    assert detected([*first, [], *second[:3]]).header_rows == (1,)
+
+
+def test_words_below_the_last_record_are_a_note_whatever_they_say():
+    table = detected([NAMES, *COLLEGES, ["以上各校均已备案"], ["某区教育局"]])
+    assert skipped(table) == {5: "note", 6: "note"}
+
+
 def test_a_list_folded_into_two_halves_is_read_at_the_left_and_said():
     table = detected(
         [

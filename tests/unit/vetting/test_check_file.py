@@ -1,6 +1,8 @@
 """A file checked where it is, without any server: what is told, for whom, and that no file makes it fail."""
 
+import io
 import json
+import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -158,7 +160,9 @@ class TestColumns:
 
     def test_two_columns_of_one_item_are_told(self, tmp_path):
         rows = [["学校名称", "学校标识码", "主管部门", "备注", "备 注"], ["甲", "4211050001", "市", "", "x"]]
-        assert (1, 5, "structure", "error") in told(checked(tmp_path, files.xls(rows), entry=ENTRY))
+        report = checked(tmp_path, files.xls(rows), entry=ENTRY)
+        assert told(report) == [(1, 5, "structure", "error")]
+        assert "出现了两列" in report.sheets[0].findings[0].message
 
     def test_blanks_apostrophes_and_line_breaks_are_taken_off_with_one_warning_a_column(self, tmp_path):
         rows = [ROWS[0], [1, " 甲校 ", "'4211050001", "市\n局", ""], [2, "乙校　", "'4211050002", "市", ""]]
@@ -198,8 +202,14 @@ class TestFiles:
 
     def test_macros_are_told_beside_everything_else_and_refuse_the_file(self, tmp_path):
         # IN-X6.
-        report = checked(tmp_path, hostile.with_part("xl/vbaProject.bin"), name="a.xlsx")
-        assert report.verdict is Verdict.REJECTED
+        made = io.BytesIO(files.xlsx(ROWS))
+        with zipfile.ZipFile(made, "a") as package:
+            package.writestr("xl/vbaProject.bin", b"x")
+        for profile in Profile:
+            report = checked(tmp_path, made.getvalue(), name="学校-20250620.xlsx", profile=profile, entry=ENTRY)
+            assert report.verdict is Verdict.REJECTED
+            assert (None, None, "structure", "error") in told(report)
+            assert report.sheets[0].records == 2
 
     @pytest.mark.parametrize(
         "data", [b"", b"<html><table></table></html>", b"%PDF-1.4", b"\x00\x01\x02", b"PK\x03\x04"]
