@@ -1,7 +1,7 @@
 """The ingest of files over HTTP: parse, one call, reply."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
@@ -25,6 +25,13 @@ class UploadIn(In):
         str, Field(min_length=1, max_length=400, pattern=r"^[^\x00]*$", description="文件名：资源名称-时间戳.xls")
     ]
     size: Annotated[int, Field(ge=1, description="字节数")]
+    way: Annotated[Way, Field(description="replace 全量替换，append 追加，upsert 按主键更新，delete 按主键删除")] = (
+        Way.REPLACE
+    )
+    mark: Annotated[
+        str | None,
+        Field(max_length=100, pattern=r"^[^\x00]*$", description="upsert 时标记要删除的行的列名（1/是/删除）"),
+    ] = None
 
 
 class UploadOut(Out):
@@ -43,6 +50,10 @@ class UploadOut(Out):
     created_at: datetime
     received_at: datetime | None
     done_at: datetime | None
+    way: Way
+    mark: str | None
+    difference: dict[str, Any] | None
+    """How the columns differ from the resource's items: missing, extra, repeated, renamed, retyped."""
 
     @classmethod
     def of(cls, upload: Upload) -> "UploadOut":
@@ -72,7 +83,9 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/uploads", status_code=201, tags=["上传"], summary="开始上传文件")
     async def begin(body: UploadIn, caller: Authenticated) -> BegunOut:
         async with desk.db.begin() as tx:
-            upload, posting = await service.begin(tx, body.entry, body.name, body.size, caller, desk)
+            upload, posting = await service.begin(
+                tx, body.entry, body.name, body.size, caller, desk, body.way, body.mark
+            )
         return BegunOut(upload=UploadOut.of(upload), url=posting.url, fields=posting.fields)
 
     @router.post("/uploads/{upload}/completion", status_code=202, tags=["上传"], summary="文件已上传完毕")

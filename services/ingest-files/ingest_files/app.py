@@ -8,10 +8,10 @@ from common import db, host, log
 from common.clock import Clock, now
 from ingest_files import api, stream
 from ingest_files.blobs import Blobs
+from ingest_files.exchange_store import ExchangeStore
 from ingest_files.pushing import Pushing
 from ingest_files.service import NAME, Desk
 from ingest_files.settings import IngestSettings
-from ingest_files.store import ExchangeStore
 
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
 SETTLE_EVERY = 60.0

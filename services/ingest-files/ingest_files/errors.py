@@ -58,3 +58,9 @@ class PushDiffers(Conflict):
     """Another push had this key; it stays as it is."""
 
     code = "push-differs"
+
+
+class WayUnfit(Invalid):
+    """The file cannot go to the resource in the way that was asked for."""
+
+    code = "way-unfit"

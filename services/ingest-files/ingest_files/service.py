@@ -1,21 +1,15 @@
 """What the ingest of files does: uploads in, one result out; and the tables of the exchange store."""
 
-import hashlib
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from common import inbox, log, outbox
-from common.clock import Clock
-from common.db import Db
-from common.errors import Unwell
+from common import inbox, outbox
 from common.events import (
     CatalogChanged,
     CodeSetChanged,
     EntryState,
-    FileReceived,
     Meta,
     ResourceReady,
     ResourceState,
@@ -25,37 +19,28 @@ from common.events import (
 from common.ids import uuid7
 from common.roles import Caller, Role
 from exchange.layout import Resource
-from exchange.loading import Clash, Loaded
-from ingest_files import errors, store
-from ingest_files.blobs import Blobs, Content, Posting
-from ingest_files.domain import judgement, uploads
-from ingest_files.domain.judgement import Bad, Good
-from ingest_files.domain.uploads import Entry, Upload
-from ingest_files.store import EntryRow, ExchangeStore, FindingRow, UnitRow
-from sheets.cells import Workbook
-from sheets.errors import Reason, Unreadable
-from sheets.limits import STRICT
-from sheets.names import display_name
-from sheets.reading import read_async
+from exchange.ways import Way
+from ingest_files import errors, loadings, store
+from ingest_files.blobs import Posting
+from ingest_files.domain import uploads
+from ingest_files.domain.uploads import Upload
+from ingest_files.store import EntryRow, FindingRow, UnitRow
+from ingest_files.taking import MAX_BYTES, NAME, Desk, take_file
+from ingest_files.whole import WHOLE
 
-NAME: Final = "ingest-files"
+__all__ = ["NAME", "Desk", "take_file"]
 INBOX: Final = "inbox"
-MAX_BYTES: Final = STRICT.file_bytes
-_log = log.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the use cases lean on beside the transaction."""
-
-    clock: Clock
-    db: Db
-    blobs: Blobs
-    exchange: ExchangeStore
 
 
 async def begin(
-    tx: AsyncSession, entry_code: str, name: str, size: int, caller: Caller, desk: Desk
+    tx: AsyncSession,
+    entry_code: str,
+    name: str,
+    size: int,
+    caller: Caller,
+    desk: Desk,
+    way: Way = Way.REPLACE,
+    mark: str | None = None,
 ) -> tuple[Upload, Posting]:
     """Begin an upload: where and how the file is posted, for a quarter of an hour.
 
@@ -70,8 +55,11 @@ async def begin(
     entry = await store.entry(tx, entry_code)
     if entry is None or not entry.published or entry.provider != caller.unit:
         raise errors.EntryUnknown(entry_code)
-    if size > MAX_BYTES:
-        raise errors.FileTooLarge(f"文件大小{size}字节超过上限{MAX_BYTES}字节", limit=MAX_BYTES)
+    allowed = await loadings.loading(tx, entry_code)
+    uploads.check_way(entry, way, mark, allowed=allowed.ways)
+    most = WHOLE.file_bytes if allowed.whole else MAX_BYTES
+    if size > most:
+        raise errors.FileTooLarge(f"文件大小{size}字节超过上限{most}字节", limit=most)
     at = desk.clock()
     upload_id = uuid7()
     made = Upload(
@@ -85,9 +73,11 @@ async def begin(
         state=uploads.State.AWAITED,
         uploaded_by=caller.account,
         created_at=at,
+        way=way,
+        mark=mark,
     )
     await store.add_upload(tx, made)
-    return made, await desk.blobs.posting(INBOX, made.object_key, most=MAX_BYTES, until=at + uploads.EXPIRES)
+    return made, await desk.blobs.posting(INBOX, made.object_key, most=most, until=at + uploads.EXPIRES)
 
 
 async def complete(tx: AsyncSession, upload_id: UUID, caller: Caller, desk: Desk) -> Upload:
@@ -130,119 +120,6 @@ async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, ca
     """Everything that was found in a file, in the order of the sheet."""
     await _own(tx, upload_id, caller)
     return await store.findings(tx, upload_id, after=after, limit=limit)
-
-
-async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
-    """Check and load a file; it ends with exactly one result, however often this is begun.
-
-    The rows are loaded under the upload's id, which the exchange store takes once; the result and its event are
-    committed together with the claim of the event. What fails in between is begun again.
-    """
-    async with desk.db.begin() as tx:
-        held = await store.upload(tx, event.upload)
-        entry = await store.entry(tx, held.entry)
-        if held.state in uploads.FINAL:
-            await inbox.first_time(tx, NAME, meta)
-            return
-        code_sets = await store.code_sets(tx, entry.items) if entry else {}
-    if entry is None:
-        raise Unwell(f"entry {event.entry}")
-    loaded = await desk.exchange.find(held.id)
-    if loaded is not None:
-        # Something came between the rows and their result. They are what was read then, and nothing is judged anew.
-        await _finish(loaded, held, meta, desk)
-        return
-    try:
-        content = await desk.blobs.get(event.bucket, event.object_key, event.object_version, most=MAX_BYTES)
-    except (errors.ObjectGone, errors.FileTooLarge) as refused:
-        # Nobody but an administrator of the object store can bring this about; the file still gets its result.
-        nothing = Content(b"", hashlib.sha256(b"").hexdigest())
-        await _reject(Bad(refused.code, refused.message), nothing, held, meta, desk)
-        return
-    async with desk.db.begin() as tx:
-        again = await store.loaded_before(tx, entry.resource_version, content.sha256, held.id)
-    judged = judgement.duplicate() if again else await _judge(content, held, entry, code_sets)
-    bad = await _load(judged, content, held, entry, meta, desk) if isinstance(judged, Good) else judged
-    if bad is not None:
-        await _reject(bad, content, held, meta, desk)
-
-
-async def _judge(
-    content: Content, held: Upload, entry: Entry, code_sets: dict[tuple[str, int], frozenset[str]]
-) -> Good | Bad:
-    try:
-        workbook = await _read(content.data)
-    except Unreadable as refused:
-        return judgement.unreadable(refused.reason.value, str(refused))
-    return judgement.judge(workbook, held.name, entry, code_sets)
-
-
-async def _read(data: bytes) -> Workbook:
-    """The workbook in these bytes. A child that died over them gets a second chance; more would not help.
-
-    Raises:
-        Unreadable: it is refused.
-        Unwell: no child could be started, which is no fault of the file.
-    """
-    try:
-        return await read_async(data)
-    except Unreadable as refused:
-        if not refused.is_childs_death:
-            raise
-    try:
-        return await read_async(data)
-    except Unreadable as refused:
-        if refused.reason is Reason.CHILD_NOT_STARTED:
-            raise Unwell("spreadsheet reader") from refused
-        raise
-
-
-async def _load(good: Good, content: Content, held: Upload, entry: Entry, meta: Meta, desk: Desk) -> Bad | None:
-    try:
-        loaded = await desk.exchange.load(
-            version=entry.resource_version,
-            batch=held.id,
-            sha256=content.sha256,
-            columns=judgement.items_by_code(entry.items),
-            rows=good.rows,
-        )
-    except Clash as clash:
-        return Bad(judgement.QUALITY, clash.message)
-    await _finish(loaded, held, meta, desk)
-    return None
-
-
-async def _finish(loaded: Loaded, held: Upload, meta: Meta, desk: Desk) -> None:
-    """The result of a file whose rows are in the store."""
-    async with desk.db.begin() as tx:
-        if not await inbox.first_time(tx, NAME, meta):
-            return
-        await store.upload(tx, held.id, lock=True)
-        done = uploads.load(
-            held, resource_version=loaded.version, sha256=loaded.sha256, rows=loaded.rows, at=desk.clock()
-        )
-        await store.save_upload(tx, done)
-        await outbox.put(tx, uploads.loaded_event(done, display_name(held.name), loaded.committed_at))
-    _log.info("ingest.loaded", upload=str(held.id), resource=loaded.version, rows=loaded.rows)
-
-
-async def _reject(bad: Bad, content: Content, held: Upload, meta: Meta, desk: Desk) -> None:
-    async with desk.db.begin() as tx:
-        if not await inbox.first_time(tx, NAME, meta):
-            return
-        await store.upload(tx, held.id, lock=True)
-        done = uploads.reject(
-            held,
-            sha256=content.sha256,
-            reason=bad.reason,
-            message=bad.message,
-            findings=len(bad.findings),
-            at=desk.clock(),
-        )
-        await store.save_upload(tx, done)
-        await store.add_findings(tx, held.id, bad.findings)
-        await outbox.put(tx, uploads.rejected_event(done, display_name(held.name), bad.counts))
-    _log.info("ingest.rejected", upload=str(held.id), reason=bad.reason, findings=len(bad.findings))
 
 
 async def take_entry(event: CatalogChanged, meta: Meta, desk: Desk) -> None:

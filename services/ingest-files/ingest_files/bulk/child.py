@@ -150,7 +150,8 @@ class Reading:
         titles = {column: title for column, title in form.titles.items() if column != 1}
         found = {by_title[title]: column for column, title in titles.items() if title in by_title}
         if len(found) != len(self._plan.columns) or len(titles) != len(found):
-            self._answer.put(packed(Frame.END, [0, self._answer.findings, sorted(titles.items())]))
+            self._answer.flush()
+            self._answer.put(packed(Frame.END, [0, self._answer.findings, sorted(titles.items()), {}]))
             return False
         self._places = [found[number] for number in range(len(self._plan.columns))]
         rules = Rules(self._plan)
@@ -190,7 +191,8 @@ class Reading:
         for finding in (*check_merged(merged, form.last_row), *form.end()):
             self._answer.find(_of_form(finding))
         self._answer.flush()
-        self._answer.put(packed(Frame.END, [form.records, self._answer.findings, None]))
+        places = dict(zip((column.code for column in self._plan.columns), self._places, strict=False))
+        self._answer.put(packed(Frame.END, [form.records, self._answer.findings, None, places]))
 
 
 def _of_form(finding: Finding) -> Found:

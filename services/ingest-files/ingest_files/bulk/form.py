@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sheets.annex import SEQUENCE_TITLE, Sequence as Numbering, check_header, check_row, empty_rows, is_blank
+from sheets.annex import SEQUENCE_TITLE, check_header, check_row, empty_rows, is_blank
+from sheets.annex import Sequence as Numbering
 from sheets.cells import Row
 from sheets.findings import Finding, Rule
 
