@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, stream
+from ingest_files import api, stream, undoing
 from ingest_files.blobs import Blobs
 from ingest_files.exchange_store import ExchangeStore
 from ingest_files.pushing import Pushing
@@ -41,7 +41,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
 
     @contextlib.asynccontextmanager
     async def settling() -> AsyncIterator[None]:
-        task = asyncio.create_task(_settle(pushing), name="pushes")
+        task = asyncio.create_task(_settle(pushing, desk), name="pushes")
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -57,14 +57,16 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         background=[closing, settling],
     )
     parts.http.include_router(api.routes(desk))
+    parts.http.include_router(api.batches(desk))
     parts.http.include_router(api.pushes(pushing))
     return parts
 
 
-async def _settle(pushing: Pushing) -> None:
+async def _settle(pushing: Pushing, desk: Desk) -> None:
     while True:
         try:
             await pushing.settle()
+            await undoing.settle(desk)
         except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
-            _log.warning("ingest.pushes_not_settled", error=type(error).__name__)
+            _log.warning("ingest.not_settled", error=type(error).__name__)
         await asyncio.sleep(SETTLE_EVERY)

@@ -64,3 +64,10 @@ class WayUnfit(Invalid):
     """The file cannot go to the resource in the way that was asked for."""
 
     code = "way-unfit"
+
+
+class BatchUnknown(NotFound):
+    code = "batch-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("这个资源没有这个批次")

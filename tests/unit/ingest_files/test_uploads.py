@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from ingest_files import errors
 from exchange.loading import Loaded
+from ingest_files import errors
 from ingest_files.domain import uploads
 from ingest_files.domain.uploads import FINAL, State, Upload
 from tests.support.given_clock import PAST_TERM
