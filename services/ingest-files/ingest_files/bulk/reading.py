@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import IO, Any, Final, overload
 
@@ -38,7 +39,7 @@ class Findings(Sequence[Finding]):
     """What was found in a file, in the order in which it came, kept in a file of its own."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="findings-")  # noqa: SIM115  closed with the findings
+        self._file: IO[bytes] | None = None
         self._kept = 0
         self.found = 0
         self.counts: dict[str, int] = {}
@@ -55,10 +56,16 @@ class Findings(Sequence[Finding]):
             self.counts[finding.rule] = self.counts.get(finding.rule, 0) + 1
         listed = listed[: max(0, KEPT_FINDINGS - self._kept)]
         if listed:
-            self._file.seek(0, os.SEEK_END)
             plain = [(one.row, one.column, one.item, one.rule, one.message) for one in listed]
-            self._file.write(packed(Frame.FINDINGS, plain))
+            self._opened().write(packed(Frame.FINDINGS, plain))
             self._kept += len(listed)
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="findings-")
+            weakref.finalize(self, self._file.close)
+        self._file.seek(0, os.SEEK_END)
+        return self._file
 
     def add(self, finding: Finding) -> None:
         self.take(((finding.row, finding.column, finding.item, finding.rule, finding.message),))
@@ -67,6 +74,8 @@ class Findings(Sequence[Finding]):
         return self._kept
 
     def __iter__(self) -> Iterator[Finding]:
+        if self._file is None:
+            return
         self._file.seek(0)
         while header := self._file.read(HEADER.size):
             _, length = HEADER.unpack(header)
@@ -79,9 +88,6 @@ class Findings(Sequence[Finding]):
     def __getitem__(self, place: slice) -> Sequence[Finding]: ...
     def __getitem__(self, place: int | slice) -> Finding | Sequence[Finding]:
         return list(self)[place]
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class Reading:
@@ -174,11 +180,12 @@ class Reading:
             content = await self._frames.readexactly(length)
         except asyncio.IncompleteReadError:
             raise await self._death() from None
-        if kind not in Frame:
-            raise Unreadable(Reason.CHILD_CRASHED)
         if kind == Frame.REFUSAL:
             raise _refusal(content)
-        return Frame(kind), content
+        try:
+            return Frame(kind), content
+        except ValueError:
+            raise Unreadable(Reason.CHILD_CRASHED) from None
 
     async def _finish(self) -> None:
         """Nothing may follow, and the child must end well."""
