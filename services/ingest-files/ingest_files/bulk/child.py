@@ -4,9 +4,11 @@
 else is opened, written or looked up; the process serves one file and ends.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import IO, Any, Final
 
 from ingest_files.bulk import columns, plan
@@ -38,6 +40,7 @@ def main() -> int:
     with os.fdopen(int(sys.argv[2]), "rb") as told:
         given = plan.unpacked(told.read(plan.MAX_BYTES))
     network = confine(limits)
+    gc.disable()  # nothing here holds cycles, and looking for them among millions of cells takes a good part of the time
     sys.dont_write_bytecode = True  # no file may be written from here on
     answer = Answer(sys.stdout.buffer)
     try:
@@ -102,12 +105,11 @@ class Reading:
         encoding, begin = texts.encoding_of(file)
         self._answer.put(packed(Frame.HEAD, [kind.value, network.value, encoding, None]))
         form = Form(is_text=True)
-        size = max(1, CELLS_IN_A_BLOCK // max(1, len(self._plan.columns)))
-        for first, rows in texts.blocks(file, encoding, begin, self._limits, size):
+        for first, rows in texts.blocks(file, encoding, begin, self._limits, self._size):
             records: Sequence[Sequence[Any]] = rows
             number = first
             if first == 1:
-                form.head(Row(1, tuple(title or None for title in _trimmed(rows[0]))))
+                form.head(Row(1, tuple(title or None for title in rows[0][: _filled(rows[0])])))
                 if not self._begin(form):
                     return
                 records, number = rows[1:], 2
@@ -116,7 +118,7 @@ class Reading:
         self._end(form, ())
 
     def _workbook(self, network: Network) -> None:
-        from sheets.parsing import parse  # noqa: PLC0415 -- as above
+        from sheets.parsing import parse, plain_rows  # noqa: PLC0415 -- as above
         from sheets.precheck import survey  # noqa: PLC0415 -- as above
 
         with open(0, "rb", closefd=False) as file:
@@ -124,6 +126,10 @@ class Reading:
         title = found.sheets[found.chosen[0]].title.name
         self._answer.put(packed(Frame.HEAD, [found.kind.value, network.value, None, title]))
         form = Form(is_text=False)
+        plain = plain_rows(found)
+        if plain is not None:
+            self._plain(form, plain)
+            return
         sheets = parse(found)
         sheet = next(sheets)
         rows = sheet.rows
@@ -136,9 +142,25 @@ class Reading:
             return
         if first.number != 1:
             self._take(form, form.take([first.number], [first.values]))
-        for numbers, block in _blocks(rows, max(1, CELLS_IN_A_BLOCK // max(1, form.width)), form.width):
+        for numbers, block in _blocks(rows, self._size, form.width):
             self._take(form, form.take(numbers, block))
         self._end(form, sheet.merged)
+
+    def _plain(self, form: Form, rows: Iterator[Sequence[Any]]) -> None:
+        """A sheet as the parser has it, every row as wide as the widest."""
+        head = [None if title == "" else title for title in next(rows, [])]
+        form.head(Row(1, tuple(head[: _filled(head)])))
+        if not self._begin(form):
+            return
+        number = 2
+        while block := list(islice(rows, self._size)):
+            self._take(form, form.take(range(number, number + len(block)), block))
+            number += len(block)
+        self._end(form, ())
+
+    @property
+    def _size(self) -> int:
+        return max(1, CELLS_IN_A_BLOCK // max(1, len(self._plan.columns)))
 
     def _begin(self, form: Form) -> bool:
         """Find each item's column; without all of them there is nothing more to check."""
@@ -199,9 +221,9 @@ def _of_form(finding: Finding) -> Found:
     return finding.row, finding.column, None, finding.rule.value, finding.message
 
 
-def _trimmed(record: Sequence[str]) -> Sequence[str]:
-    last = max((place for place, field in enumerate(record, 1) if field), default=0)
-    return record[:last]
+def _filled(record: Sequence[Any]) -> int:
+    """How far a record reaches."""
+    return max((place for place, value in enumerate(record, 1) if value), default=0)
 
 
 def _blocks(rows: Iterator[Row], size: int, width: int) -> Iterator[tuple[Sequence[int], Sequence[Sequence[Any]]]]:

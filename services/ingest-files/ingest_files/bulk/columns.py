@@ -179,26 +179,29 @@ def _only_text(cells: Cells) -> Sequence[str] | None:
 
 
 def _days(cells: Cells) -> Sequence[str] | None:
-    kinds = set(map(type, cells))
-    if kinds <= {date, type(None)}:
-        shown = {cell: "" if cell is None else f"{cell.year:04}/{cell.month:02}/{cell.day:02}" for cell in set(cells)}
-        return [shown[cell] for cell in cells]
-    return _only_text(cells)
+    shown: dict[Any, str] = {"": "", None: ""}
+    for cell in {*cells} - shown.keys():
+        if type(cell) is not date:
+            return _only_text(cells)
+        shown[cell] = f"{cell.year:04}/{cell.month:02}/{cell.day:02}"
+    return [shown[cell] for cell in cells]
 
 
 def _moments(cells: Cells) -> Sequence[str] | None:
-    kinds = set(map(type, cells))
-    if kinds <= {datetime, type(None)}:
+    if set(map(type, cells)) <= {datetime, type(None)}:
         return ["" if cell is None else f"{cell.year:04}/{cell:%m/%d %H:%M:%S}" for cell in cells]
     return _only_text(cells)
 
 
 def _numbers(cells: Cells) -> Sequence[str] | None:
-    kinds = set(map(type, cells))
-    if kinds <= {float, int, type(None)}:
-        shown = ["" if cell is None else repr(cell).removesuffix(".0") for cell in cells]
-        return shown if max(map(len, shown)) <= _EXACT_CHARACTERS else None
-    return _only_text(cells)
+    if not set(map(type, cells)) <= {float, int, type(None)}:
+        if any(cell != "" for cell in cells if isinstance(cell, str)):
+            return _only_text(cells)
+        cells = [None if cell == "" else cell for cell in cells]
+        if not set(map(type, cells)) <= {float, int, type(None)}:
+            return None
+    shown = ["" if cell is None else repr(cell).removesuffix(".0") for cell in cells]
+    return shown if max(map(len, shown)) <= _EXACT_CHARACTERS else None
 
 
 _TYPED: Final[dict[str, Callable[[Cells], Sequence[str] | None]]] = {

@@ -62,7 +62,7 @@ class Findings(Sequence[Finding]):
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="findings-")
+            self._file = tempfile.TemporaryFile(prefix="findings-")  # noqa: SIM115  closed with the findings
             weakref.finalize(self, self._file.close)
         self._file.seek(0, os.SEEK_END)
         return self._file
