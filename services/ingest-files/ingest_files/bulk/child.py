@@ -40,7 +40,7 @@ def main() -> int:
     with os.fdopen(int(sys.argv[2]), "rb") as told:
         given = plan.unpacked(told.read(plan.MAX_BYTES))
     network = confine(limits)
-    gc.disable()  # nothing here holds cycles, and looking for them among millions of cells takes a good part of the time
+    gc.disable()  # nothing here holds cycles, and looking for them among millions of cells costs much
     sys.dont_write_bytecode = True  # no file may be written from here on
     answer = Answer(sys.stdout.buffer)
     try:
