@@ -172,3 +172,14 @@ def test_the_longest_indexed_value_is_that_of_the_rules_of_rows():
 
 def test_a_block_holds_the_values_the_row_and_the_batch():
     assert lines([["a", NULL], ["1", "2"]], [2, 4], "B") == b"a\t1\t2\tB\n\\N\t2\t4\tB\n"
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#1", "a\\", "\u3000", "\u3164", "a\u200bb", "#DIV/0!"])
+def test_one_odd_text_among_good_ones_is_what_the_rules_of_rows_say(cell):
+    item = text("t", 8)
+    cells = ("好", cell, "中")
+    expected, findings = asked(item, cells)
+    copied, faults = told(item, cells)
+    assert faults == findings
+    if not findings:
+        assert [meant(item, one) for one in copied] == expected
