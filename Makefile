@@ -131,7 +131,7 @@ test-fault: $(VENV)/.dev ## The fault matrix on real servers, every row that can
 	@$(BIN)/python -m tests.fault.matrix
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Our path and the bare floor in one run; writes build/bench.json (needs Debian's wrk); ONLY=call|gateway
+bench: $(VENV)/.dev ## Our path and the bare floor in one run; writes build/bench.json (needs Debian's wrk); ONLY=call|gateway|ingest
 	@$(BIN)/python -m tests.bench --output build/bench.json $(if $(ONLY),--only $(ONLY))
 
 .PHONY: deploy-check

@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 
 from demo.system import System
-from tests.bench import call, gateway
+from tests.bench import call, gateway, ingest
 from tests.bench.load import CONNECTIONS, CannotBench, wrk_path
 from tests.bench.world import opened
 
 Run = Callable[[System, Path, Console], dict[str, Any]]
-COMPARISONS: dict[str, Run] = {"call": call.run, "gateway": gateway.run}
+COMPARISONS: dict[str, Run] = {"call": call.run, "gateway": gateway.run, "ingest": ingest.run}
 """What can be measured, by the name that `--only` takes."""
 
 

@@ -169,10 +169,15 @@ async def fill(system: System, version: str) -> None:
 
 
 def apply(system: System, entry: str, services: list[str]) -> tuple[str, list[str]]:
+    return apply_for(system, entry, services, list(COLUMNS))
+
+
+def apply_for(system: System, entry: str, services: list[str], items: list[str]) -> tuple[str, list[str]]:
+    """The unit's key, and the method key of each service."""
     body = {
         "entry": entry,
         "services": services,
-        "items": list(COLUMNS),
+        "items": items,
         "use_mode": "interface",
         "using_system": "压测",
         "reason": "压测",

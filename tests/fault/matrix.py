@@ -23,6 +23,7 @@ _GATEWAY = "tests/integration/gateway"
 _PROVIDER = f"{_FAULT}/test_killed_at_a_provider.py"
 _LOADING = "tests/integration/exchange/test_loading.py"
 _PUSHING = "tests/integration/pushing/test_killed.py"
+_WHOLE = "tests/integration/ingest_files/test_whole_loads.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 _MINIO = f"{_FAULT}/test_minio_in_trouble.py"
 _WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
@@ -136,13 +137,17 @@ ROWS: Final = (
     Row(
         31,
         "ingest killed within parsing, loading, or before its result",
-        (_LOADING, _TAKING, _PUSHING),
-        "SIGKILL while parsing",
+        (_LOADING, _TAKING, _PUSHING, "tests/integration/ingest_files/test_killed_whole.py"),
     ),
     Row(
         32,
         "a child parser that dies, hangs, floods or forks",
-        ("tests/unit/sheets/test_reading.py", f"{_TAKING}::TestNotYet"),
+        (
+            "tests/unit/sheets/test_reading.py",
+            f"{_TAKING}::TestNotYet",
+            f"{_WHOLE}::test_a_child_without_memory_or_time_is_refused_and_the_next_file_is_fine",
+            f"{_WHOLE}::test_a_child_that_lies_changes_nothing",
+        ),
     ),
     Row(
         33,

@@ -14,8 +14,8 @@ from common.roles import Caller, Role
 from exchange.ways import Way
 from ingest_files.blobs import Blobs
 from ingest_files.domain.judgement import Bad
+from ingest_files.exchange_store import ExchangeStore
 from ingest_files.pushing import SENDER, Pushing, Sent
-from ingest_files.store import ExchangeStore
 
 
 async def main(told: dict[str, Any]) -> None:

@@ -147,6 +147,6 @@ def statements(resource: Resource) -> list[str]:
         f"create table if not exists {resource.qualified_table} ({', '.join(columns)})",
         f"create index if not exists {quoted(resource.table + '_batch')} on {resource.qualified_table} ({BATCH})",
         view,
-        f"grant usage on schema {schema} to {READER}",
+        f"grant usage on schema {schema} to {READER}, {LOADER}",
         f"grant select on {resource.qualified_view} to {READER}",
     ]

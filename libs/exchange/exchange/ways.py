@@ -12,3 +12,5 @@ class Way(StrEnum):
     """Its rows come beside them, and must be new."""
     UPSERT = "upsert"
     """Its rows take the place of those with the same key, or come beside them."""
+    DELETE = "delete"
+    """Its rows name keys, and the rows with those keys go."""

@@ -5,10 +5,10 @@ cells mean - items, types, codes - is decided elsewhere; here a cell is only tex
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sheets.cells import CellRange, Row, Sheet, Value, Workbook, column_letters
+from sheets.cells import CellRange, Row, Value, Workbook, column_letters
 from sheets.errors import SheetsError
 from sheets.findings import Finding, Rule
 from sheets.kinds import Kind
@@ -70,7 +70,7 @@ def read_annex(workbook: Workbook, *, max_rows: int = MAX_ROWS) -> AnnexTable:
         NotAnnexForm: with all findings.
     """
     sheet = workbook.sheets[0]
-    rows = {row.number: row for row in sheet.rows if not _is_blank(row)}
+    rows = {row.number: row for row in sheet.rows if not is_blank(row)}
     header = rows.pop(1, None)
     last = max(rows, default=1)
     findings: list[Finding] = []
@@ -79,14 +79,16 @@ def read_annex(workbook: Workbook, *, max_rows: int = MAX_ROWS) -> AnnexTable:
         findings.append(Finding(1, None, Rule.HEADER_ROW, "第1行为空；第1行应为字段名称行"))
     else:
         titles = {column: str(value) for column, value in enumerate(header.values, 1) if value is not None}
-        findings.extend(_check_header(header))
+        findings.extend(check_header(header))
     findings.extend(_check_count(len(rows), max_rows))
     findings.extend(_empty_rows(sorted(rows), last))
-    findings.extend(_check_merged(sheet, last))
+    findings.extend(check_merged(sheet.merged, last))
     for number in sorted(rows):
-        findings.extend(_check_row(rows[number], titles, header_known=header is not None))
+        findings.extend(check_row(rows[number], titles, header_known=header is not None))
     if titles.get(1, "").strip() == SEQUENCE_TITLE:
-        findings.extend(_check_sequence([rows[number] for number in sorted(rows)], is_text=workbook.kind is Kind.CSV))
+        sequence = Sequence(is_text=workbook.kind is Kind.CSV)
+        for number in sorted(rows):
+            findings.extend(sequence.take(rows[number]))
     if findings:
         raise NotAnnexForm(tuple(sorted(findings, key=_place)))
     fields = {column: text for column, text in titles.items() if column != 1}
@@ -104,7 +106,7 @@ def _place(finding: Finding) -> tuple[int, int]:
     return finding.row or 0, finding.column or 0
 
 
-def _is_blank(row: Row) -> bool:
+def is_blank(row: Row) -> bool:
     """Whether a row shows nothing: a stray space is nothing."""
     return all(isinstance(value, str) and not value.strip() for value in row.values if value is not None)
 
@@ -113,7 +115,8 @@ def _shown(row: int, column: int) -> str:
     return f"第{row}行第{column}列（{column_letters(column)}{row}）"
 
 
-def _check_header(header: Row) -> Iterator[Finding]:
+def check_header(header: Row) -> Iterator[Finding]:
+    """What is wrong with the row of field names."""
     seen: dict[str, int] = {}
     for column, value in enumerate(header.values, 1):
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -142,16 +145,22 @@ def _check_count(count: int, max_rows: int) -> Iterator[Finding]:
 
 def _empty_rows(numbers: list[int], last: int) -> Iterator[Finding]:
     """Runs of empty rows between the header and the last record, one finding a run."""
-    expected = 2
+    before = 1
     for number in numbers:
-        if number > expected:
-            rows = f"第{expected}行" if number == expected + 1 else f"第{expected}行至第{number - 1}行"
-            yield Finding(expected, None, Rule.EMPTY_ROW, f"{rows}为空行（数据至第{last}行）")
-        expected = number + 1
+        if number > before + 1:
+            yield empty_rows(before + 1, number - 1, last)
+        before = number
 
 
-def _check_merged(sheet: Sheet, last: int) -> Iterator[Finding]:
-    for part in sheet.merged:
+def empty_rows(first: int, last: int, data_until: int) -> Finding:
+    """A run of empty rows above a record."""
+    rows = f"第{first}行" if first == last else f"第{first}行至第{last}行"
+    return Finding(first, None, Rule.EMPTY_ROW, f"{rows}为空行（数据至第{data_until}行）")
+
+
+def check_merged(merged: Iterable[CellRange], last: int) -> Iterator[Finding]:
+    """Merged cells down to the last record."""
+    for part in merged:
         if part.first_row <= last:
             yield _merged(part)
 
@@ -160,7 +169,8 @@ def _merged(part: CellRange) -> Finding:
     return Finding(part.first_row, part.first_column, Rule.MERGED_CELLS, f"{part}是合并单元格；请取消合并并逐格填写")
 
 
-def _check_row(row: Row, titles: Mapping[int, str], *, header_known: bool) -> Iterator[Finding]:
+def check_row(row: Row, titles: Mapping[int, str], *, header_known: bool) -> Iterator[Finding]:
+    """Cells without a title, and texts that no database takes."""
     for column, value in enumerate(row.values, 1):
         if value is None:
             continue
@@ -178,32 +188,54 @@ def _check_text(row: int, column: int, text: str) -> Iterator[Finding]:
         yield Finding(row, column, Rule.TEXT_CHARACTERS, message)
 
 
-def _check_sequence(rows: list[Row], *, is_text: bool) -> Iterator[Finding]:
+class Sequence:
     """序号 must be 1 to n from top to bottom; after a gap the count goes on from there: one gap, one finding."""
-    seen: dict[int, int] = {}
-    expected = 1
-    for row in rows:
+
+    def __init__(self, *, is_text: bool) -> None:
+        self.expected = 1
+        self._is_text = is_text
+        self._runs: list[tuple[int, int, int]] = []
+        self._seen: dict[int, int] = {}
+
+    def pass_over(self, row: int, count: int) -> None:
+        """So many rows from this one on were seen to go on as they must."""
+        if self._runs and self._runs[-1][1:] == (self.expected, row):
+            first, _, _ = self._runs.pop()
+        else:
+            first = self.expected
+        self.expected += count
+        self._runs.append((first, self.expected, row + count))
+
+    def take(self, row: Row) -> Iterator[Finding]:
+        """What is wrong with the number of the next row."""
         value = row.value(1)
-        number = _sequence_number(value, is_text=is_text)
+        number = _sequence_number(value, is_text=self._is_text)
         where = f"第{row.number}行的序号"
         if value is None or (isinstance(value, str) and not value.strip()):
             yield Finding(row.number, 1, Rule.SEQUENCE_MISSING, f"{where}为空")
-            expected += 1
+            self.expected += 1
         elif number is None:
             yield Finding(row.number, 1, Rule.SEQUENCE_NOT_NUMBER, f"{where}不是从1起的整数数字")
-            expected += 1
-        elif number in seen:
-            message = f"{where}{number}与第{seen[number]}行重复"
+            self.expected += 1
+        elif (before := self._row_of(number)) is not None:
+            message = f"{where}{number}与第{before}行重复"
             yield Finding(row.number, 1, Rule.SEQUENCE_DUPLICATE, message)
-        elif number > expected:
-            yield Finding(row.number, 1, Rule.SEQUENCE_GAP, f"{where}{number}不连续，应为{expected}")
-            expected = number + 1
-        elif number < expected:
-            yield Finding(row.number, 1, Rule.SEQUENCE_ORDER, f"{where}{number}次序颠倒，应为{expected}")
+        elif number > self.expected:
+            yield Finding(row.number, 1, Rule.SEQUENCE_GAP, f"{where}{number}不连续，应为{self.expected}")
+            self.expected = number + 1
+        elif number < self.expected:
+            yield Finding(row.number, 1, Rule.SEQUENCE_ORDER, f"{where}{number}次序颠倒，应为{self.expected}")
         else:
-            expected = number + 1
+            self.expected = number + 1
         if number is not None:
-            seen.setdefault(number, row.number)
+            self._seen.setdefault(number, row.number)
+
+    def _row_of(self, number: int) -> int | None:
+        """The row that had this number before."""
+        for first, end, row_behind in self._runs:
+            if first <= number < end:
+                return row_behind - (end - number)
+        return self._seen.get(number)
 
 
 def _sequence_number(value: Value, *, is_text: bool) -> int | None:

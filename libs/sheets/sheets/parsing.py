@@ -4,7 +4,7 @@ The parser (calamine) is imported by the functions that use it, so that a child 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,33 @@ def parse(survey: Survey) -> Iterator[ParsedSheet]:
         for place, chosen in enumerate(survey.chosen):
             sheet = workbook.get_sheet_by_index(place if survey.holds_only_chosen else chosen)
             yield _parsed(sheet, survey.sheets[chosen])
+    except CalamineError:
+        raise damaged("content") from None
+
+
+def plain_rows(survey: Survey) -> Iterator[Sequence[Value]] | None:
+    """The rows of the only sheet that was chosen, as the parser has them, from row 1 on with empty texts for no value.
+
+    None where a value has to be put over the parser's, or where its rows do not begin at the first cell: then `parse`.
+
+    Raises:
+        Unreadable: as `parse`.
+    """
+    if survey.kind is Kind.CSV or len(survey.chosen) != 1:
+        return None
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 -- after the child's limits are set
+
+    (chosen,) = survey.chosen
+    if survey.sheets[chosen].overlay:
+        return None
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(survey.clean))
+        if len(workbook.sheet_names) != (1 if survey.holds_only_chosen else len(survey.sheets)):
+            raise damaged("sheet-list")
+        sheet = workbook.get_sheet_by_index(0 if survey.holds_only_chosen else chosen)
+        if sheet.start != (0, 0) or (survey.sheets[chosen].merged is None and sheet.merged_cell_ranges):
+            return None
+        return iter(sheet.iter_rows())
     except CalamineError:
         raise damaged("content") from None
 

@@ -14,6 +14,7 @@ from common.events import (
     AccessLogged,
     BatchIngested,
     BatchRejected,
+    BatchTakenBack,
     CallRecord,
     CatalogChanged,
     CodeSetChanged,
@@ -43,6 +44,7 @@ KEPT: Final[tuple[type[Event], ...]] = (
     FileReceived,
     BatchIngested,
     BatchRejected,
+    BatchTakenBack,
     ResourceReady,
 )
 """Every event but the records of calls, which have a table of their own."""
@@ -66,7 +68,7 @@ class Kept:
 def keep(event: Event, meta: Meta) -> Kept:
     """The event as the trail keeps it."""
     ref = event.key
-    if isinstance(event, BatchIngested):
+    if isinstance(event, (BatchIngested, BatchTakenBack)):
         ref = str(event.batch)
     elif isinstance(event, (FileReceived, BatchRejected)):
         ref = str(event.upload)

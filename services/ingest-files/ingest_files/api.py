@@ -1,7 +1,7 @@
 """The ingest of files over HTTP: parse, one call, reply."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
@@ -10,12 +10,14 @@ from pydantic import Field
 
 from common.events.parts import EntryCode, ResourceVersion, ServiceCode, UnitCode
 from common.http import Authenticated, EffectOfService, In, Out
+from exchange.batches import Batch
 from exchange.ways import Way
-from ingest_files import service
+from ingest_files import service, undoing
 from ingest_files.domain.judgement import Bad
 from ingest_files.domain.pushes import Push
 from ingest_files.domain.summary import POLICY
 from ingest_files.domain.uploads import State, Upload
+from ingest_files.loadings import Loading
 from ingest_files.pushing import Pushing, Sent
 from ingest_files.reporting import LINK_LASTS, Reporting
 from ingest_files.service import Desk
@@ -29,6 +31,13 @@ class UploadIn(In):
         str, Field(min_length=1, max_length=400, pattern=r"^[^\x00]*$", description="文件名：资源名称-时间戳.xls")
     ]
     size: Annotated[int, Field(ge=1, description="字节数")]
+    way: Annotated[Way, Field(description="replace 全量替换，append 追加，upsert 按主键更新，delete 按主键删除")] = (
+        Way.REPLACE
+    )
+    mark: Annotated[
+        str | None,
+        Field(max_length=100, pattern=r"^[^\x00]*$", description="upsert 时标记要删除的行的列名（1/是/删除）"),
+    ] = None
 
 
 class UploadOut(Out):
@@ -47,6 +56,10 @@ class UploadOut(Out):
     created_at: datetime
     received_at: datetime | None
     done_at: datetime | None
+    way: Way
+    mark: str | None
+    difference: dict[str, Any] | None
+    """How the columns differ from the resource's items: missing, extra, repeated, renamed, retyped."""
 
     @classmethod
     def of(cls, upload: Upload) -> "UploadOut":
@@ -79,7 +92,9 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/uploads", status_code=201, tags=["上传"], summary="开始上传文件")
     async def begin(body: UploadIn, caller: Authenticated) -> BegunOut:
         async with desk.db.begin() as tx:
-            upload, posting = await service.begin(tx, body.entry, body.name, body.size, caller, desk)
+            upload, posting = await service.begin(
+                tx, body.entry, body.name, body.size, caller, desk, body.way, body.mark
+            )
         return BegunOut(upload=UploadOut.of(upload), url=posting.url, fields=posting.fields)
 
     @router.post("/uploads/{upload}/completion", status_code=202, tags=["上传"], summary="文件已上传完毕")
@@ -122,6 +137,67 @@ def routes(desk: Desk) -> APIRouter:
             )
             for row in found
         ]
+
+    return router
+
+
+class LoadingIn(In):
+    ways: Annotated[list[Way], Field(min_length=1, max_length=4, description="允许的导入方式")]
+    whole: Annotated[bool, Field(description="任意行数的文件整体导入，不受每个文件2000行之限")] = False
+
+
+class LoadingOut(Out):
+    ways: list[Way]
+    whole: bool
+
+
+class TakeBackIn(In):
+    why: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$", description="撤回的原因")]
+
+
+class BatchOut(Out):
+    """A batch of a resource; what it displaced is kept as long as `kept` says so."""
+
+    batch: UUID
+    version: str
+    number: int
+    mode: str
+    rows: int
+    deleted: int
+    sha256: str
+    sheet: str | None
+    committed_at: datetime
+    kept: bool
+    taken_back_at: datetime | None
+    taken_back_by: str | None
+    taken_back_why: str | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> "BatchOut":
+        return cls.model_validate(batch)
+
+
+def batches(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/entries/{entry}/loading", tags=["批次"], summary="资源允许的导入方式")
+    async def loading(entry: EntryCode, caller: Authenticated) -> LoadingOut:
+        async with desk.db.begin() as tx:
+            return LoadingOut.model_validate(await undoing.loading(tx, entry, caller))
+
+    @router.put("/entries/{entry}/loading", tags=["批次"], summary="规定资源允许的导入方式")
+    async def allow(entry: EntryCode, body: LoadingIn, caller: Authenticated) -> LoadingOut:
+        new = Loading(ways=tuple(dict.fromkeys(body.ways)), whole=body.whole)
+        async with desk.db.begin() as tx:
+            return LoadingOut.model_validate(await undoing.allow(tx, entry, new, caller, desk))
+
+    @router.get("/entries/{entry}/batches", tags=["批次"], summary="资源的批次，最新的在前")
+    async def listed(entry: EntryCode, caller: Authenticated) -> list[BatchOut]:
+        return [BatchOut.of(found) for found in await undoing.listed(entry, caller, desk)]
+
+    @router.post("/entries/{entry}/batches/{batch}/taking-back", tags=["批次"], summary="撤回最新的批次")
+    async def take_back(entry: EntryCode, batch: UUID, body: TakeBackIn, caller: Authenticated) -> BatchOut:
+        return BatchOut.of(await undoing.take_back(entry, batch, body.why, caller, desk))
 
     return router
 

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from common import db, host, log
 from common.clock import Clock, now
-from ingest_files import api, guided_api, pages, road, service, shelf, stream
+from ingest_files import api, guided_api, pages, road, service, shelf, stream, undoing
 from ingest_files.blobs import Blobs
+from ingest_files.exchange_store import ExchangeStore
 from ingest_files.folder import LOOK_EVERY as FOLDER_EVERY
 from ingest_files.folder import Folder
 from ingest_files.objects import Keeping
@@ -20,7 +22,6 @@ from ingest_files.scanning import scanner
 from ingest_files.service import NAME, Desk
 from ingest_files.sessions import Sessions
 from ingest_files.settings import IngestSettings
-from ingest_files.store import ExchangeStore
 from ingest_files.watching import LOOK_EVERY, Watching
 
 ABOUT = "文件归集服务：上传、检查、整批导入，以及交换库的表和视图。"
@@ -80,7 +81,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     watching = Watching(desk, pieces, settings.watched_bucket)
 
     pushing = Pushing(clock, database, blobs, desk.exchange)
-    reporting = Reporting(clock, database, blobs, service.read_again, desk.may_see)
+    reporting = Reporting(clock, database, blobs, service.read_again, partial(service.may_see, desk=desk))
 
     @contextlib.asynccontextmanager
     async def closing() -> AsyncIterator[None]:
@@ -90,7 +91,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
 
     @contextlib.asynccontextmanager
     async def settling() -> AsyncIterator[None]:
-        task = asyncio.create_task(_settle(pushing), name="pushes")
+        task = asyncio.create_task(_settle(pushing, desk), name="pushes")
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -115,6 +116,7 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
         background=[closing, settling, looking],
     )
     parts.http.include_router(api.routes(desk))
+    parts.http.include_router(api.batches(desk))
     parts.http.include_router(api.pushes(pushing))
     parts.http.include_router(road.transfers(receiving))
     parts.http.include_router(shelf.routes(keeping))
@@ -126,12 +128,13 @@ def build(settings: IngestSettings, *, clock: Clock = now) -> host.Parts:
     return parts
 
 
-async def _settle(pushing: Pushing) -> None:
+async def _settle(pushing: Pushing, desk: Desk) -> None:
     while True:
         try:
             await pushing.settle()
+            await undoing.settle(desk)
         except Exception as error:  # noqa: BLE001  whatever it was, the next look comes
-            _log.warning("ingest.pushes_not_settled", error=type(error).__name__)
+            _log.warning("ingest.not_settled", error=type(error).__name__)
         await asyncio.sleep(SETTLE_EVERY)
 
 

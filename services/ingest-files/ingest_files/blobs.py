@@ -6,9 +6,10 @@ holds nothing but those threads (PIT-O3).
 
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote, urlsplit
 
 from minio import Minio
@@ -21,6 +22,8 @@ from ingest_files.asking import ASK_WITHIN, THREADS, Threads, client
 
 TRANSFER_WITHIN: Final = 60.0
 _ASK_READ: Final = 3.0
+FETCH_WITHIN: Final = 300.0
+"""Seconds for a file of any length on its way into a local one."""
 _STEP: Final = 1024 * 1024
 _CONTENT_TYPE: Final = "application/octet-stream"
 
@@ -130,23 +133,49 @@ class Blobs:
         """
 
         def fetch() -> Content:
-            try:
-                answer = self._client.get_object(bucket_name=bucket, object_name=key, version_id=version)
-            except S3Error as error:
-                if error.code in {"NoSuchKey", "NoSuchVersion"}:
-                    raise errors.ObjectGone("对象存储中没有这个文件版本") from error
-                raise
             digest = hashlib.sha256()
             data = bytearray()
-            try:
-                for piece in answer.stream(_STEP):
-                    data += piece
-                    digest.update(piece)
-                    if len(data) > most:
-                        raise errors.FileTooLarge(f"文件超过{most}字节", limit=most)
-            finally:
-                answer.close()
-                answer.release_conn()
+            for piece in self._pieces(bucket, key, version):
+                data += piece
+                digest.update(piece)
+                if len(data) > most:
+                    raise errors.FileTooLarge(f"文件超过{most}字节", limit=most)
             return Content(bytes(data), digest.hexdigest())
 
         return await self._threads.run(fetch, TRANSFER_WITHIN)
+
+    async def fetch(self, bucket: str, key: str, version: str, into: IO[bytes], *, most: int) -> str:
+        """One version of an object into a file, a piece at a time; the digest of what was read.
+
+        Raises:
+            ObjectGone: there is no such version.
+            FileTooLarge: it is larger than `most`.
+        """
+
+        def fetch() -> str:
+            into.seek(0)
+            into.truncate()
+            digest, size = hashlib.sha256(), 0
+            for piece in self._pieces(bucket, key, version):
+                size += len(piece)
+                if size > most:
+                    raise errors.FileTooLarge(f"文件超过{most}字节", limit=most)
+                digest.update(piece)
+                into.write(piece)
+            into.flush()
+            return digest.hexdigest()
+
+        return await self._threads.run(fetch, FETCH_WITHIN)
+
+    def _pieces(self, bucket: str, key: str, version: str) -> Iterator[bytes]:
+        try:
+            answer = self._client.get_object(bucket_name=bucket, object_name=key, version_id=version)
+        except S3Error as error:
+            if error.code in {"NoSuchKey", "NoSuchVersion"}:
+                raise errors.ObjectGone("对象存储中没有这个文件版本") from error
+            raise
+        try:
+            yield from answer.stream(_STEP)
+        finally:
+            answer.close()
+            answer.release_conn()

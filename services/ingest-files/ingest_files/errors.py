@@ -136,3 +136,16 @@ class ObjectUnknown(NotFound):
 
     def __init__(self) -> None:
         super().__init__("没有这个对象")
+
+
+class WayUnfit(Invalid):
+    """The file cannot go to the resource in the way that was asked for."""
+
+    code = "way-unfit"
+
+
+class BatchUnknown(NotFound):
+    code = "batch-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("这个资源没有这个批次")

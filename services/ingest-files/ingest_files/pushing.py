@@ -22,7 +22,7 @@ from ingest_files.domain import judgement, pushes
 from ingest_files.domain.judgement import Bad, Good
 from ingest_files.domain.pushes import Push, State
 from ingest_files.domain.uploads import Entry
-from ingest_files.store import ExchangeStore
+from ingest_files.exchange_store import ExchangeStore
 
 SENDER: Final = "service:gateway"
 """Who brings pushes: it has authenticated, metered and recorded them. Nobody else is heard."""

@@ -1,12 +1,11 @@
-"""Rows of this service, and its two doors to the exchange store: one that makes tables, one that loads."""
+"""Rows of this service."""
 
-import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+import itertools
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import Column, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -14,19 +13,14 @@ from sqlalchemy.orm import registry as orm_registry
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from common import db
 from common.errors import Unwell
 from common.events import CodeSetChanged, Item
-from exchange import loading, making
-from exchange.layout import Resource
-from exchange.loading import Loaded
 from exchange.ways import Way
 from ingest_files import errors
 from ingest_files.domain.judgement import Finding
 from ingest_files.domain.pushes import Push
 from ingest_files.domain.pushes import State as PushState
 from ingest_files.domain.uploads import Entry, State, Upload
-from quality.cells import Value
 
 _items = TypeAdapter(tuple[Item, ...])
 
@@ -57,6 +51,9 @@ class UploadRow(Rows, table=True):
     message: str | None
     findings: int
     done_at: datetime | None
+    way: str
+    mark: str | None
+    difference: dict[str, Any] | None = Field(sa_column=Column(JSONB(none_as_null=True)))
 
 
 class FindingRow(Rows, table=True):
@@ -194,7 +191,7 @@ async def code_sets(tx: AsyncSession, named: Iterable[tuple[str, int]]) -> dict[
 
 
 def _upload(row: UploadRow) -> Upload:
-    return Upload(**{**row.model_dump(), "state": State(row.state)})
+    return Upload(**{**row.model_dump(), "state": State(row.state), "way": Way(row.way)})
 
 
 async def add_upload(tx: AsyncSession, new: Upload) -> None:
@@ -203,7 +200,8 @@ async def add_upload(tx: AsyncSession, new: Upload) -> None:
 
 
 def _values(upload: Upload) -> dict[str, Any]:
-    return {name: getattr(upload, name) for name in UploadRow.model_fields} | {"state": upload.state.value}
+    values = {name: getattr(upload, name) for name in UploadRow.model_fields}
+    return values | {"state": upload.state.value, "way": upload.way.value}
 
 
 async def upload(tx: AsyncSession, upload_id: UUID, *, lock: bool = False) -> Upload:
@@ -229,17 +227,6 @@ async def save_upload(tx: AsyncSession, changed: Upload) -> None:
     row.sqlmodel_update(_values(changed))
     tx.add(row)
     await tx.flush()
-
-
-async def loaded_before(tx: AsyncSession, resource_version: str, sha256: str, but: UUID) -> bool:
-    """Whether a file with this very content was loaded into the resource version by another upload."""
-    query = select(UploadRow.id).where(
-        UploadRow.resource_version == resource_version,
-        UploadRow.sha256 == sha256,
-        UploadRow.state == State.LOADED.value,
-        UploadRow.id != but,
-    )
-    return (await tx.exec(query.limit(1))).first() is not None
 
 
 def _push(row: PushRow) -> Push:
@@ -285,22 +272,11 @@ async def save_push(tx: AsyncSession, changed: Push) -> None:
 
 
 _FINDINGS_AT_ONCE: Final = 2000
-# SQLSTATE classes and codes of a store that is away or busy rather than of rows that are wrong.
-_AWAY: Final = ("08", "53", "57", "58")
-_BUSY: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 
 
-def _passes(error: Exception) -> bool:
-    """Whether the same again may work."""
-    if isinstance(error, asyncpg.PostgresError):
-        state = str(error.sqlstate or "")
-        return state.startswith(_AWAY) or state in _BUSY
-    # A value that cannot be written is an InterfaceError of asyncpg too, and never passes.
-    return not isinstance(error, asyncpg.DataError)
-
-
-async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Sequence[Finding]) -> None:
-    for first in range(0, len(findings), _FINDINGS_AT_ONCE):
+async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Iterable[Finding]) -> None:
+    numbered = enumerate(findings)
+    while some := list(itertools.islice(numbered, _FINDINGS_AT_ONCE)):
         rows = [
             {
                 "upload": upload_id,
@@ -313,7 +289,7 @@ async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Sequence[Fin
                 "severity": finding.severity.value,
                 "value": finding.value,
             }
-            for place, finding in enumerate(findings[first : first + _FINDINGS_AT_ONCE], first)
+            for place, finding in some
         ]
         # Those of a file whose rows were loaded are there already when its taking was broken off.
         await tx.execute(insert(FindingRow).on_conflict_do_nothing(), rows)
@@ -322,77 +298,3 @@ async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Sequence[Fin
 async def findings(tx: AsyncSession, upload_id: UUID, *, after: int, limit: int) -> list[FindingRow]:
     query = select(FindingRow).where(FindingRow.upload == upload_id, col(FindingRow.place) >= after)
     return list((await tx.exec(query.order_by(col(FindingRow.place)).limit(limit))).all())
-
-
-class ExchangeStore:
-    """The exchange store as this service may use it: its keeper makes tables, its loader loads batches."""
-
-    def __init__(self, keeper_url: str, loader_url: str) -> None:
-        self._keeper_url, self._loader_url = keeper_url, loader_url
-
-    async def make(self, resource: Resource) -> None:
-        """Make the table and view of a resource version, if they are missing."""
-        async with self._opened(self._keeper_url, "keeper") as connection:
-            await making.make(connection, resource)
-
-    async def find(self, batch: UUID) -> Loaded | None:
-        """A batch that was loaded, if it was."""
-        async with self._opened(self._loader_url, "loader") as connection:
-            return await loading.find(connection, batch)
-
-    async def newest(self, version: str) -> UUID | None:
-        """The batch that was begun last of those that a resource version has."""
-        async with self._opened(self._loader_url, "loader") as connection:
-            return await loading.newest(connection, version)
-
-    async def load(
-        self,
-        *,
-        version: str,
-        batch: UUID,
-        sha256: str,
-        columns: Sequence[str],
-        rows: Iterable[tuple[int, tuple[Value | None, ...]]],
-        way: Way = Way.REPLACE,
-    ) -> Loaded:
-        """Load a batch in one of the ways; the same batch again changes nothing.
-
-        Raises:
-            Clash: a key or a unique item would be there twice; nothing was changed.
-        """
-        async with self._opened(self._loader_url, "loader") as connection:
-            return await loading.load(
-                connection, way=way, version=version, batch=batch, sha256=sha256, columns=columns, rows=rows
-            )
-
-    @contextlib.asynccontextmanager
-    async def _opened(self, url: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-        """A connection for one piece of work; a store that is away, or goes away meanwhile, is Unwell."""
-        connection = await self._connect(url, name)
-        try:
-            yield connection
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if _passes(error):
-                raise Unwell("exchange store") from error
-            raise
-        finally:
-            # The work is done or lost by now; a store that does not say goodbye changes neither.
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.close(timeout=2)
-
-    async def _connect(self, url: str, name: str) -> asyncpg.Connection:
-        try:
-            return await asyncpg.connect(
-                url,
-                timeout=db.CONNECT_TIMEOUT,
-                server_settings={
-                    **db.SERVER_SETTINGS,
-                    # A batch takes longer than a request.
-                    "statement_timeout": "600000",
-                    "idle_in_transaction_session_timeout": "60000",
-                    "lock_timeout": "60000",
-                    "application_name": f"ingest-files {name}",
-                },
-            )
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            raise Unwell("exchange store") from error

@@ -76,7 +76,12 @@ async def relations(store):
 
 
 @pytest.mark.parametrize(
-    ("role", "functions"), [(READER, set()), (LOADER, {"open_stage", "merge", "add"}), (KEEPER, set())]
+    ("role", "functions"),
+    [
+        (READER, set()),
+        (LOADER, {"open_stage", "merge", "add", "open_table", "close_table", "take_back"}),
+        (KEEPER, set()),
+    ],
 )
 async def test_functions_run_for_the_loader_alone(store, role, functions):
     async with store.connected() as admin:

@@ -10,7 +10,7 @@ from common.errors import Refusal, Unwell
 from common.events import EntryState, ResourceReady
 from exchange.layout import READER, Resource
 from ingest_files import service
-from ingest_files.store import ExchangeStore
+from ingest_files.exchange_store import ExchangeStore
 from provision.secrets import KEEPER
 from tests.support.annex_files import ITEMS, annex
 from tests.support.items import key, text

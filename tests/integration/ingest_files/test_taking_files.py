@@ -13,8 +13,8 @@ import pytest
 from common.errors import Unwell
 from common.events import BatchIngested, BatchRejected
 from exchange.layout import LOADER
-from ingest_files import service
-from ingest_files.store import ExchangeStore
+from ingest_files import service, taking
+from ingest_files.exchange_store import ExchangeStore
 from provision.secrets import KEEPER
 from sheets.errors import Reason, Unreadable
 from tests.support.annex_files import FILE, ROWS, annex, whole, with_cell, xls
@@ -197,7 +197,7 @@ class TestNotYet:
         assert (await ingest.upload(event.upload))["state"] == "received"
 
     async def test_a_child_that_could_not_be_started_is_no_fault_of_the_file(self, ingest, monkeypatch):
-        monkeypatch.setattr(service, "read_async", _refusing(Reason.CHILD_NOT_STARTED, times=2))
+        monkeypatch.setattr(taking, "read_async", _refusing(Reason.CHILD_NOT_STARTED, times=2))
         event, meta = await ingest.received()
         with pytest.raises(Unwell):
             await take(ingest, event, meta)
@@ -206,11 +206,11 @@ class TestNotYet:
     @pytest.mark.parametrize("reason", [Reason.CHILD_CRASHED, Reason.CHILD_TIMEOUT, Reason.CHILD_MEMORY])
     async def test_a_child_that_died_gets_one_more_chance(self, ingest, monkeypatch, reason):
         """FAULT-32."""
-        monkeypatch.setattr(service, "read_async", _refusing(reason, times=1))
+        monkeypatch.setattr(taking, "read_async", _refusing(reason, times=1))
         event, meta = await ingest.received()
         await take(ingest, event, meta)
         assert (await ingest.upload(event.upload))["state"] == "loaded"
-        monkeypatch.setattr(service, "read_async", _refusing(reason, times=2))
+        monkeypatch.setattr(taking, "read_async", _refusing(reason, times=2))
         event, meta = await ingest.received(annex(OTHER))
         await take(ingest, event, meta)
         assert (await ingest.upload(event.upload))["reason"] == f"unreadable:{reason.value}"

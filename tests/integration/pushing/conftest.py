@@ -9,9 +9,9 @@ from common import clock, db
 from exchange.layout import LOADER
 from ingest_files import app
 from ingest_files.blobs import Blobs
+from ingest_files.exchange_store import ExchangeStore
 from ingest_files.service import Desk
 from ingest_files.settings import IngestSettings
-from ingest_files.store import ExchangeStore
 from provision.secrets import KEEPER
 from tests.support.exchange_store import Store
 from tests.support.ingest_bench import Ingest

@@ -156,7 +156,7 @@ def test_the_statements_make_schema_table_index_view_and_the_readers_right_to_th
             'create or replace view "u_civil_affairs"."r307001_000001_v3"'
             ' as select "code", "name", "day", "count", _batch, _row from "u_civil_affairs"."r307001_000001_t3"'
         ),
-        'grant usage on schema "u_civil_affairs" to gateway_reader',
+        'grant usage on schema "u_civil_affairs" to gateway_reader, loader',
         'grant select on "u_civil_affairs"."r307001_000001_v3" to gateway_reader',
     ]
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from exchange.loading import Loaded
 from ingest_files import errors
 from ingest_files.domain import uploads
 from ingest_files.domain.uploads import FINAL, State, Upload
@@ -49,8 +50,19 @@ def test_a_file_is_received_once(state):
 def test_a_loaded_file_says_what_was_loaded_from_which_bytes():
     done = uploads.load(RECEIVED, resource_version="307001-000001_v1", sha256=DIGEST, rows=10, at=LATER)
     assert (done.state, done.rows, done.done_at) == (State.LOADED, 10, LATER)
-    event = uploads.loaded_event(done, "街道-20230630.xls", PAST_TERM)
-    assert (event.batch, event.rows, event.mode, event.committed_at) == (AWAITED.id, 10, "replace", PAST_TERM)
+    booked = Loaded(
+        batch=AWAITED.id,
+        version="307001-000001_v1",
+        sha256=DIGEST,
+        rows=10,
+        committed_at=PAST_TERM,
+        mode="upsert",
+        deleted=2,
+        sheet="表1",
+    )
+    event = uploads.loaded_event(done, "街道-20230630.xls", booked)
+    assert (event.deleted, event.sheet) == (2, "表1")
+    assert (event.batch, event.rows, event.mode, event.committed_at) == (AWAITED.id, 10, "upsert", PAST_TERM)
     assert (event.file.key, event.file.version, event.file.sha256) == (AWAITED.object_key, "v-1", DIGEST)
 
 

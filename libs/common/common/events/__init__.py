@@ -19,6 +19,7 @@ from common.events.gateway import AccessLogged, CallRecord, Filter, RecordKind
 from common.events.ingest import (
     BatchIngested,
     BatchRejected,
+    BatchTakenBack,
     FileReceived,
     ResourceReady,
     ResourceState,
@@ -72,6 +73,7 @@ ALL: Final[tuple[type[Event], ...]] = (
     FileReceived,
     BatchIngested,
     BatchRejected,
+    BatchTakenBack,
     ResourceReady,
     AccessLogged,
 )
@@ -85,6 +87,7 @@ __all__ = [
     "Basis",
     "BatchIngested",
     "BatchRejected",
+    "BatchTakenBack",
     "BoundCertificate",
     "CallRecord",
     "CatalogChanged",

@@ -49,6 +49,32 @@ class BatchIngested(Event):
     mode: str
     uploaded_by: str
     committed_at: AwareDatetime
+    deleted: int | None = Field(default=None, ge=0)
+    """Rows that it took away by their keys."""
+    sheet: str | None = None
+    """The sheet of the file whose rows they are."""
+
+    @property
+    def key(self) -> str:
+        return self.entry
+
+
+class BatchTakenBack(Event):
+    """A batch was undone: the rows of before are readable again."""
+
+    topic: ClassVar[str] = "batch-taken-back"
+    owner: ClassVar[str] = "ingest-files"
+    retention: ClassVar[timedelta] = timedelta(days=400)
+
+    batch: UUID
+    entry: EntryCode
+    resource_version: ResourceVersion
+    provider: UnitCode
+    current: UUID | None
+    """The batch that is the newest again; none where there was no other."""
+    why: str
+    taken_back_by: str
+    taken_back_at: AwareDatetime
 
     @property
     def key(self) -> str:

@@ -28,7 +28,7 @@ def survey_csv(data: bytes, limits: Limits) -> Survey:
     """
     text, encoding = decode(data)
     csv.field_size_limit(max(limits.inflated_bytes, limits.file_bytes))
-    delimiter = _delimiter(text)
+    delimiter = delimiter_of(text)
     extent = Extent()
     for number, record in records(text, delimiter):
         filled = [column for column, field in enumerate(record, 1) if field]
@@ -104,13 +104,17 @@ def decode(data: bytes) -> tuple[str, str]:
 
 def _is_damaged_utf8(body: bytes) -> bool:
     """Whether as many Chinese characters are whole in UTF-8 as are broken; in GB18030 next to none are, by chance."""
-    text = body.decode(UTF8, "replace")
-    broken = text.count(_REPLACEMENT)
-    whole = sum(1 for character in text if character >= "\u0800" and character != _REPLACEMENT)
+    whole, broken = whole_and_broken(body.decode(UTF8, "replace"))
     return whole >= broken
 
 
-def _delimiter(text: str) -> str:
+def whole_and_broken(text: str) -> tuple[int, int]:
+    """How many Chinese characters of a text that was read as UTF-8 are whole, and how many bytes were none."""
+    broken = text.count(_REPLACEMENT)
+    return sum(1 for character in text if character >= "\u0800" and character != _REPLACEMENT), broken
+
+
+def delimiter_of(text: str) -> str:
     """The character that parts the first records most evenly into columns; a comma if none does."""
     best, best_score = _DELIMITERS[0], (0.0, 0)
     for delimiter in _DELIMITERS:

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from common.events import BatchIngested, BatchRejected, FileReceived, Item, RuleCount, StoredFile
+from exchange.ways import Way
 from ingest_files import errors
 
 EXPIRES: Final = timedelta(minutes=15)
 """How long an upload may be begun with what was handed out for it."""
-REPLACE: Final = "replace"
-"""The file takes the place of all rows of the resource."""
 
 
 class State(StrEnum):
@@ -60,12 +59,45 @@ class Upload:
     message: str | None = None
     findings: int = 0
     done_at: datetime | None = None
+    way: Way = Way.REPLACE
+    """In which way its rows go to those that are there."""
+    mark: str | None = None
+    """Of an upsert: the title of the column that marks rows to be deleted."""
+    difference: dict[str, Any] | None = None
+    """How the file's columns differ from the resource's items, where it was refused for that; plain types."""
+
+
+class Booked(Protocol):
+    """What the books of the exchange store say of a batch."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def deleted(self) -> int: ...
+    @property
+    def sheet(self) -> str | None: ...
+    @property
+    def committed_at(self) -> datetime: ...
 
 
 def check_awaited(upload: Upload) -> None:
     """Raises UploadState if it was received before."""
     if upload.state is not State.AWAITED:
         raise errors.UploadState("文件已提交，不能重复提交", state=upload.state.value)
+
+
+def check_way(entry: Entry, way: Way, mark: str | None, *, allowed: tuple[Way, ...]) -> None:
+    """Whether a file may go to the resource in this way.
+
+    Raises:
+        WayUnfit: the resource does not allow it, or has no key, or the way knows no marked rows.
+    """
+    if way not in allowed:
+        raise errors.WayUnfit("这个资源不允许这种导入方式", way=way.value, allowed=[one.value for one in allowed])
+    if way in {Way.UPSERT, Way.DELETE} and not any(item.key_place is not None for item in entry.items):
+        raise errors.WayUnfit("资源没有主键，不能按主键更新或删除", way=way.value)
+    if mark is not None and way is not Way.UPSERT:
+        raise errors.WayUnfit("只有按主键更新（upsert）可以用一列标记要删除的行", way=way.value)
 
 
 def receive(upload: Upload, *, version: str, size: int, at: datetime) -> Upload:
@@ -114,7 +146,7 @@ def load(upload: Upload, *, resource_version: str, sha256: str, rows: int, at: d
     return replace(upload, state=State.LOADED, resource_version=resource_version, sha256=sha256, rows=rows, done_at=at)
 
 
-def loaded_event(upload: Upload, shown_name: str, committed_at: datetime) -> BatchIngested:
+def loaded_event(upload: Upload, shown_name: str, loaded: Booked) -> BatchIngested:
     assert upload.resource_version is not None
     assert upload.rows is not None
     return BatchIngested(
@@ -124,13 +156,24 @@ def loaded_event(upload: Upload, shown_name: str, committed_at: datetime) -> Bat
         provider=upload.provider,
         file=stored_file(upload, shown_name),
         rows=upload.rows,
-        mode=REPLACE,
+        mode=loaded.mode,
+        deleted=loaded.deleted,
+        sheet=loaded.sheet,
         uploaded_by=upload.uploaded_by,
-        committed_at=committed_at,
+        committed_at=loaded.committed_at,
     )
 
 
-def reject(upload: Upload, *, sha256: str, reason: str, message: str, findings: int, at: datetime) -> Upload:
+def reject(
+    upload: Upload,
+    *,
+    sha256: str,
+    reason: str,
+    message: str,
+    findings: int,
+    at: datetime,
+    difference: dict[str, Any] | None = None,
+) -> Upload:
     """The file is refused whole, with the reason for people; the object stays as evidence."""
     return replace(
         upload,
@@ -139,6 +182,7 @@ def reject(upload: Upload, *, sha256: str, reason: str, message: str, findings: 
         reason=reason,
         message=message,
         findings=findings,
+        difference=difference,
         done_at=at,
     )
 
