@@ -113,6 +113,7 @@ def test_killed_within_a_put_nothing_half_is_registered(faulty, provider) -> Non
 
 def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, provider, large, tmp_path) -> None:
     system, entry = faulty.system, faulty.story.entry_of("streets")
+    provider.put("ingest-files", f"/entries/{entry}/loading", {"ways": ["replace"], "whole": True})
     words = [sys.executable, "-c", SENDER, "mzj.fabu", system.held.passwords["mzj.fabu"], entry, str(large)]
     sender = Popen(words, stdout=DEVNULL, stderr=DEVNULL, env=_environment(system, tmp_path))
     digest = hashlib.sha256(large.read_bytes()).hexdigest()
@@ -128,6 +129,7 @@ def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, 
     assert found["id"] == state["upload"]["id"]
     # What had come was not sent again.
     assert told[0] >= len(state["held"]) * transfers.LARGE > 0
+    provider.put("ingest-files", f"/entries/{entry}/loading", {"ways": ["replace"]})
     assert (found["state"] in FINAL, results(faulty, found["id"])) == (True, 1)
 
 

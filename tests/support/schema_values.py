@@ -65,7 +65,7 @@ def _of(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 def _number(kind: str, rest: dict[str, Any]) -> st.SearchStrategy[Any]:
     least, most = rest.pop("minimum", -_INT64), rest.pop("maximum", _INT64 - 1)
-    return st.integers(least, most) if kind == "integer" else st.floats(least, most)
+    return st.integers(least, most) if kind == "integer" else st.floats(float(least), float(most))
 
 
 def _text(rest: dict[str, Any]) -> st.SearchStrategy[str]:

@@ -226,12 +226,12 @@ def _refusing(reason, *, times):
 
     left = times
 
-    async def read(data):
+    async def read(data, **limited):
         nonlocal left
         if left:
             left -= 1
             raise Unreadable(reason)
-        return await read_async(data)
+        return await read_async(data, **limited)
 
     return read
 

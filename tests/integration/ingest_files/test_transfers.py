@@ -20,6 +20,20 @@ async def pieces(installation):
         yield made
 
 
+@pytest.fixture(autouse=True)
+async def whole(ingest):
+    """The resource takes files of any length."""
+    answer = await ingest.as_("mzj", Role.PUBLISHER).put(
+        f"/entries/{ingest.entry}/loading", {"ways": ["replace"], "whole": True}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_resource_that_takes_no_large_files_is_sent_none_in_parts(ingest):
+    await ingest.as_("mzj", Role.PUBLISHER).put(f"/entries/{ingest.entry}/loading", {"ways": ["replace"]})
+    await refused(await ingest.as_().post("/transfers", road.wanted(ingest, DATA)), 413, "file-too-large")
+
+
 async def refused(answer, status, code):
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 

@@ -115,7 +115,7 @@ class QualityThresholds(Part):
     """How many rows with errors are left out before a file is refused; nothing stated tolerates none."""
 
     bad_rows: int | None = None
-    bad_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    bad_share: float | None = None
 
 
 class Item(Part):
