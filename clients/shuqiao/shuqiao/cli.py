@@ -10,7 +10,7 @@ import typer
 from jsonschema import Draft202012Validator
 from rich.table import Table
 
-from shuqiao import calls, checking, files, keys, objects, profile, sending, showing, taking
+from shuqiao import batches, calls, checking, files, keys, objects, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
@@ -112,6 +112,12 @@ def file_upload(
     file: Annotated[Path, typer.Argument(help="资源名称-时间戳.xls")],
     account: Account,
     password: Password,
+    mode: Annotated[
+        batches.Mode, typer.Option("--mode", help="replace 全量替换，append 追加，upsert 按主键更新，delete 按主键删除")
+    ] = batches.Mode.REPLACE,
+    mark: Annotated[
+        str | None, typer.Option("--mark", help="upsert 时标记要删除的行的列名；该列为“1”“是”“删除”的行被删除")
+    ] = None,
     path: ProfileFile = None,
 ) -> None:
     """上传一个电子表格并等待检查和导入的结果；有问题时逐条列出，退出码为1。
@@ -119,7 +125,7 @@ def file_upload(
     大文件分段上传；中断后重新执行同一命令，即从中断处继续。
     """
     with _session(path, account, password) as session, showing.sending() as (progress, sent):
-        found = files.upload(session, entry, file, progress=progress, sent=sent)
+        found = files.upload(session, entry, file, mode=mode.value, mark=mark, progress=progress, sent=sent)
     if found["state"] == "loaded":
         out.print(f"已导入 {found['rows']} 行（sha256 {found['sha256']}）")
         return
@@ -138,6 +144,9 @@ def file_upload(
 
 
 file_app.command("check")(checking.file_check)
+file_app.command("allow")(batches.allow)
+file_app.command("batches")(batches.batches)
+file_app.command("take-back")(batches.take_back)
 app.command()(calls.call)
 app.command()(sending.push)
 app.command()(taking.export)

@@ -23,13 +23,17 @@ def upload(
     path: Path,
     *,
     name: str | None = None,
+    mode: str = "replace",
+    mark: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
     sent: transfers.Sent = lambda _done, _of: None,
     large: int = transfers.LARGE,
 ) -> Json:
     """Upload a file for an entry and wait for its result; the upload with its state, and its findings if refused.
 
-    A file of `large` bytes or more goes in parts; one that was broken off is gone on with when it is sent again.
+    `mode` is one of the ways that the resource allows: replace, append, upsert, delete; `mark` is the title of the
+    column that says which rows of an upsert are to be deleted. A file of `large` bytes or more goes in parts; one that
+    was broken off is gone on with when it is sent again.
 
     Raises:
         Refused: the upload is not allowed, or the object store refuses the file.
@@ -37,11 +41,12 @@ def upload(
     """
     if path.stat().st_size >= large:
         progress("上传")
-        upload_id = transfers.send(session, entry, path, name=name, sent=sent)
+        upload_id = transfers.send(session, entry, path, name=name, mode=mode, mark=mark, sent=sent)
         progress("检查与导入")
         return result(session, upload_id)
     data = path.read_bytes()
-    begun = session.post(SERVICE, "/uploads", {"entry": entry, "name": name or path.name, "size": len(data)})
+    wanted = {"entry": entry, "name": name or path.name, "size": len(data), "way": mode, "mark": mark}
+    begun = session.post(SERVICE, "/uploads", wanted)
     progress("上传")
     post(begun["url"], begun["fields"], data)
     upload_id = begun["upload"]["id"]

@@ -27,6 +27,10 @@ Sent = Callable[[int, int], None]
 """Told how many bytes have come there, of how many."""
 
 
+Wanted = Mapping[str, str | int | None]
+"""What is said of a file before it is sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persistence:
     """How long a sender goes on without getting on."""
@@ -45,6 +49,8 @@ def send(
     path: Path,
     *,
     name: str | None = None,
+    mode: str = "replace",
+    mark: str | None = None,
     sent: Sent = lambda _done, _of: None,
     persistence: Persistence | None = None,
 ) -> str:
@@ -57,11 +63,13 @@ def send(
     before = path.stat()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        wanted: dict[str, str | int] = {
+        wanted: Wanted = {
             "entry": entry,
             "name": name or path.name,
             "size": before.st_size,
             "sha256": digest,
+            "way": mode,
+            "mark": mark,
         }
         upload = _Sending(session, file, wanted, sent, persistence or Persistence()).run()
         now = path.stat()
@@ -78,7 +86,12 @@ def send(
 
 class _Sending:
     def __init__(
-        self, session: Session, file: BinaryIO, wanted: Mapping[str, str | int], sent: Sent, persistence: Persistence
+        self,
+        session: Session,
+        file: BinaryIO,
+        wanted: Wanted,
+        sent: Sent,
+        persistence: Persistence,
     ) -> None:
         self._session, self._file, self._wanted = session, file, wanted
         self._sent, self._persistence = sent, persistence

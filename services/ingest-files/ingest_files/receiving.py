@@ -14,6 +14,7 @@ from common import log
 from common.errors import Refusal
 from common.ids import uuid7
 from common.roles import Caller, Role
+from exchange.ways import Way
 from ingest_files import errors, records, service, store
 from ingest_files.blobs import Held
 from ingest_files.domain import transfers, uploads
@@ -38,6 +39,8 @@ class Wanted:
     name: str
     size: int
     sha256: str
+    way: Way = Way.REPLACE
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Receiving:
                 uploaded_by=caller.account,
                 created_at=at,
                 size=wanted.size,
+                way=wanted.way,
+                mark=wanted.mark,
             )
             transfer = await records.open_transfer_of(tx, asked, wanted.sha256, at)
             if transfer is None:
@@ -95,6 +100,8 @@ class Receiving:
                     by=caller.account,
                     desk=desk,
                     most=most,
+                    way=wanted.way,
+                    mark=wanted.mark,
                 )
                 transfer = Transfer(
                     upload=upload.id,

@@ -122,6 +122,8 @@ async def open_transfer_of(tx: AsyncSession, upload: Upload, sha256: str, at: da
             UploadRow.uploaded_by == upload.uploaded_by,
             UploadRow.entry == upload.entry,
             UploadRow.name == upload.name,
+            UploadRow.way == upload.way.value,
+            col(UploadRow.mark).is_not_distinct_from(upload.mark),
             TransferRow.sha256 == sha256,
             TransferRow.size == upload.size,
             col(TransferRow.ended_at).is_(None),

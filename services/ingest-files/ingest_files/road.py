@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from common.errors import Unauthenticated
 from common.events.parts import Digest, EntryCode
 from common.http import Authenticated, In, Out
+from exchange.ways import Way
 from ingest_files.api import UploadOut
 from ingest_files.domain.transfers import LINKS
 from ingest_files.receiving import Progress, Receiving, Wanted
@@ -25,6 +26,13 @@ class TransferIn(In):
     name: Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00]*$", description="文件名")]
     size: Annotated[int, Field(ge=1, description="字节数")]
     sha256: Annotated[Digest, Field(description="文件内容的 SHA-256；中断后凭它续传")]
+    way: Annotated[Way, Field(description="replace 全量替换，append 追加，upsert 按主键更新，delete 按主键删除")] = (
+        Way.REPLACE
+    )
+    mark: Annotated[
+        str | None,
+        Field(max_length=100, pattern=r"^[^\x00]*$", description="upsert 时标记要删除的行的列名（1/是/删除）"),
+    ] = None
 
 
 class PartOut(Out):
