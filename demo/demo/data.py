@@ -71,7 +71,7 @@ def assistance_entry(name: str, *, with_basis: bool = True) -> dict[str, Any]:
         "opening_type": "conditional",
         **(basis if with_basis else {}),
         "items": [
-            _text("ZJHM", "证件号码", 18, key_place=1, nullable=False, check="idcard", standard="ZJHM"),
+            _text("ZJHM", "证件号码", 20, key_place=1, nullable=False, check="idcard", standard="ZJHM"),
             _text("XM", "姓名", 20, nullable=False, standard="XM"),
             _text("category", "救助类别", 2, nullable=False, code_set={"id": "assistance", "version": 1}),
             {"code": "amount", "name": "月救助金额", "type": "numeric", "precision": 10, "scale": 2},

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 T = TypeVar("T")
 ITEMS = [
     {"code": "person_no", "name": "编号", "type": "text", "length": 4, "key_place": 1, "nullable": False},
-    {"code": "name", "name": "姓名", "type": "text", "length": 10, "standard": "XM"},
+    {"code": "name", "name": "姓名", "type": "text", "length": 20, "standard": "XM"},
     {"code": "born", "name": "出生日期", "type": "date"},
 ]
 ENTRY = {

@@ -149,6 +149,9 @@ ROUTES = {
         moving(elsewhere="forbidden"),
     ),
     "code-sets": ("GET", "nothing", "/code-sets", None, everybody),
+    "proposed-code-sets": ("GET", "nothing", "/code-sets/proposals", None, everybody),
+    "standard-fields": ("GET", "nothing", "/standard-fields", None, everybody),
+    "match-standard-field": ("GET", "nothing", "/standard-fields/match?title=XM", None, everybody),
     "publish-code-set": ("POST", "nothing", "/code-sets", code_set, only(Role.PLATFORM_REVIEWER)),
 }
 

@@ -158,7 +158,12 @@ PLANTED = {
     "a schema": (READER, EXCHANGE, "create on schema exchange", "schema exchange: create"),
     "a role": (READER, EXCHANGE, "loader", "set role loader"),
     "the server's files": (READER, EXCHANGE, "pg_read_server_files", "set role pg_read_server_files"),
-    "the loader's function": (READER, EXCHANGE, "execute on function exchange.merge", '"exchange"."merge": execute'),
+    "the loader's function": (
+        READER,
+        EXCHANGE,
+        "execute on function exchange.merge(text, uuid, text)",
+        '"exchange"."merge": execute',
+    ),
     "the server's secrets": (READER, EXCHANGE, "select on pg_authid", "select * from pg_authid"),
     "a function of the server": (
         READER,

@@ -197,10 +197,17 @@ def check(
     taken = [(number, checker.take(number, cells)) for number, cells in rows]
     findings = checker.end()
     found = tuple(told(finding) for finding in findings)
+    found += tuple(_not_run(rule) for rule in checker.not_run if rule is RuleName.REFERENCE)
     if quality.model.refuses(findings, checker.records, rule_set.thresholds):
         return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found, checker.profile())
     kept = [row for row in taken if row[0] not in checker.bad_rows] if checker.bad_rows else taken
     return Good(kept, found, checker.profile())
+
+
+def _not_run(rule: RuleName) -> Finding:
+    """That a declared rule was not run is told with each file: nobody shall take its silence for a pass."""
+    text = f"已声明的规则“{rule.value}”这次没有执行（平台尚不能回答它所问的），请自行核对"
+    return Finding(row=None, column=None, item=None, rule=rule.value, message=text, severity=Severity.WARNING)
 
 
 def _rows(table: AnnexTable) -> list[tuple[int, Sequence[Cell]]]:
