@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import DEVNULL, Popen
@@ -46,12 +47,15 @@ def provider(faulty: Faulty):
 
 
 @pytest.fixture
-def large(tmp_path: Path) -> Path:
-    """A file of several parts, unlike any other."""
+def large(faulty: Faulty, provider: Session, tmp_path: Path) -> Iterator[Path]:
+    """A file of several parts, unlike any other, for a resource that takes such files meanwhile."""
+    loading = f"/entries/{faulty.story.entry_of('streets')}/loading"
+    provider.put("ingest-files", loading, {"ways": ["replace"], "whole": True})
     made = tmp_path / "街道信息-20230630.csv"
     seed = uuid4().bytes
     made.write_bytes((hashlib.sha256(seed).digest() * 32 + b"\n") * (PARTS * transfers.LARGE // 1025))
-    return made
+    yield made
+    provider.put("ingest-files", loading, {"ways": ["replace"]})
 
 
 def results(faulty: Faulty, upload: str) -> int:
@@ -113,7 +117,6 @@ def test_killed_within_a_put_nothing_half_is_registered(faulty, provider) -> Non
 
 def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, provider, large, tmp_path) -> None:
     system, entry = faulty.system, faulty.story.entry_of("streets")
-    provider.put("ingest-files", f"/entries/{entry}/loading", {"ways": ["replace"], "whole": True})
     words = [sys.executable, "-c", SENDER, "mzj.fabu", system.held.passwords["mzj.fabu"], entry, str(large)]
     sender = Popen(words, stdout=DEVNULL, stderr=DEVNULL, env=_environment(system, tmp_path))
     digest = hashlib.sha256(large.read_bytes()).hexdigest()
@@ -129,7 +132,6 @@ def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, 
     assert found["id"] == state["upload"]["id"]
     # What had come was not sent again.
     assert told[0] >= len(state["held"]) * transfers.LARGE > 0
-    provider.put("ingest-files", f"/entries/{entry}/loading", {"ways": ["replace"]})
     assert (found["state"] in FINAL, results(faulty, found["id"])) == (True, 1)
 
 
