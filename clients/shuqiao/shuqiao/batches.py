@@ -1,7 +1,6 @@
 """`shuqiao file`: in which ways files may go to a resource, what came, and taking the newest batch back."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -9,6 +8,7 @@ import typer
 from rich.table import Table
 
 from shuqiao import profile, showing
+from shuqiao.options import Account, Password, ProfileFile
 from shuqiao.session import Session
 
 SERVICE: Final = "ingest-files"
@@ -24,14 +24,6 @@ class Mode(StrEnum):
 
 
 Entry = Annotated[str, typer.Argument(help="目录条目代码")]
-Account = Annotated[str, typer.Option("--account", "-a", help="账号", envvar="SHUQIAO_ACCOUNT")]
-Password = Annotated[
-    str,
-    typer.Option("--password", help="密码；省略时提示输入", envvar="SHUQIAO_PASSWORD", prompt="密码", hide_input=True),
-]
-ProfileFile = Annotated[
-    Path | None, typer.Option("--profile", help="配置文件；默认 .run/profile.json", envvar=profile.VARIABLE)
-]
 
 
 def allow(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from shuqiao import batches, calls, checking, files, keys, objects, profile, sending, showing, taking
 from shuqiao.errors import ShuqiaoError
+from shuqiao.options import Account, Password, ProfileFile
 from shuqiao.session import Session
 from shuqiao.showing import Exit, err, exit_of, fail, out
 
@@ -23,15 +24,6 @@ app.add_typer(file_app, name="file")
 app.add_typer(objects.app, name="object")
 app.add_typer(keys.app, name="key")
 app.add_typer(keys.certificates, name="certificate")
-
-ProfileFile = Annotated[
-    Path | None, typer.Option("--profile", help="配置文件；默认 .run/profile.json", envvar=profile.VARIABLE)
-]
-Account = Annotated[str, typer.Option("--account", "-a", help="账号", envvar="SHUQIAO_ACCOUNT")]
-Password = Annotated[
-    str,
-    typer.Option("--password", help="密码；省略时提示输入", envvar="SHUQIAO_PASSWORD", prompt="密码", hide_input=True),
-]
 
 
 def _session(path: Path | None, account: str, password: str) -> Session:

@@ -14,6 +14,7 @@ from shuqiao import profile, showing
 from shuqiao.calls import asked_key, pairs
 from shuqiao.errors import Away, BadArgument, Falsified, Refused
 from shuqiao.gateway import NOTHING, Gateway, Notes, Structure
+from shuqiao.options import ProfileFile
 from shuqiao.session import Json, Session
 
 SERVICE: Final = "ingest-files"
@@ -23,9 +24,6 @@ _PAUSE: Final = 0.5
 _FINAL: Final = frozenset({"registered", "refused"})
 
 app = typer.Typer(no_args_is_help=True, help="文档、图像、音视频等对象")
-ProfileFile = Annotated[
-    Path | None, typer.Option("--profile", help="配置文件；默认 .run/profile.json", envvar=profile.VARIABLE)
-]
 
 
 def upload(

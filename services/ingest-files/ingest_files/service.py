@@ -23,7 +23,8 @@ from exchange.ways import Way
 from ingest_files import errors, loadings, noted, records, store
 from ingest_files.blobs import Held, Posting
 from ingest_files.domain import limits, uploads
-from ingest_files.domain.uploads import Upload
+from ingest_files.domain.uploads import Entry, Upload
+from ingest_files.loadings import Loading
 from ingest_files.store import EntryRow, FindingRow, UnitRow
 from ingest_files.taking import MAX_BYTES, NAME, Desk, read_again, take_file
 from ingest_files.whole import WHOLE
@@ -49,7 +50,7 @@ async def begin(
         FileTooLarge: more than the limit; the object store refuses it too.
     """
     caller.need(Role.COMPILER, Role.PUBLISHER)
-    most = await _most(tx, entry_code)
+    most = _most(await loadings.loading(tx, entry_code))
     made = await new_upload(
         tx,
         uuid7(),
@@ -67,16 +68,15 @@ async def begin(
     return made, await desk.blobs.posting(INBOX, made.object_key, most=most, until=until)
 
 
-async def _most(tx: AsyncSession, entry_code: str) -> int:
+def _most(allowed: Loading) -> int:
     """Bytes that a file for this entry may have."""
-    allowed = await loadings.loading(tx, entry_code)
     return WHOLE.file_bytes if allowed.whole else MAX_BYTES
 
 
 async def may_bring(
     tx: AsyncSession, entry_code: str, size: int, *, unit: str, desk: Desk, most: int = MAX_BYTES
-) -> None:
-    """Whether this unit may bring a file for this entry now; until this transaction ends it brings no other.
+) -> Entry:
+    """The entry, if this unit may bring a file for it now; until this transaction ends it brings no other.
 
     Raises:
         EntryUnknown, UnitNotActive: it has nothing to bring here.
@@ -92,6 +92,7 @@ async def may_bring(
     if size > most:
         raise errors.FileTooLarge(f"文件大小{size}字节超过上限{most}字节", limit=most)
     limits.check(await records.used(tx, unit, desk.clock()), size, desk.limits)
+    return entry
 
 
 async def new_upload(
@@ -114,10 +115,9 @@ async def new_upload(
         WayUnfit: the resource does not allow this way.
         EntryUnknown, UnitNotActive, FileTooLarge, TooMany: as `may_bring`.
     """
-    await may_bring(tx, entry_code, size, unit=unit, desk=desk, most=min(most, await _most(tx, entry_code)))
-    entry = await store.entry(tx, entry_code)
-    assert entry is not None
-    uploads.check_way(entry, way, mark, allowed=(await loadings.loading(tx, entry_code)).ways)
+    allowed = await loadings.loading(tx, entry_code)
+    entry = await may_bring(tx, entry_code, size, unit=unit, desk=desk, most=min(most, _most(allowed)))
+    uploads.check_way(entry, way, mark, allowed=allowed.ways)
     made = Upload(
         id=upload_id,
         entry=entry_code,
