@@ -45,27 +45,34 @@ class Form:
 
     def take(self, numbers: Sequence[int], rows: Sequence[Sequence[Any]]) -> Block:
         """The records of the next rows; plain ones are seen to be so at once."""
-        columns = self._plain(numbers, rows)
-        if columns is not None:
-            self._numbering.pass_over(numbers[0], len(rows))
-            self.records += len(rows)
-            self.last_row = numbers[-1]
-            return Block(numbers, columns)
+        if set(map(len, rows)) == {self.width}:
+            return self.take_columns(numbers, list(zip(*rows, strict=True)))
+        return self._one_by_one(numbers, rows)
+
+    def take_columns(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> Block:
+        """The records of the next rows, which all have as many cells, as their columns."""
+        if not self._goes_on(numbers, columns):
+            return self._one_by_one(numbers, list(zip(*columns, strict=True)))
+        self._numbering.pass_over(numbers[0], len(numbers))
+        self.records += len(numbers)
+        self.last_row = numbers[-1]
+        return Block(numbers, columns)
+
+    def _goes_on(self, numbers: Sequence[int], columns: Sequence[Sequence[Any]]) -> bool:
+        """Whether nothing but records follows, each with the next 序号 in the next row."""
+        if not self._numbered or numbers[0] != self.last_row + 1 or numbers[-1] - numbers[0] != len(numbers) - 1:
+            return False
+        if not len(columns) == self.width == len(self.titles):
+            return False
+        first = self._numbering.expected
+        wanted = range(first, first + len(numbers))
+        return list(columns[0]) == (list(map(str, wanted)) if self._is_text else list(wanted))
+
+    def _one_by_one(self, numbers: Sequence[int], rows: Sequence[Sequence[Any]]) -> Block:
         kept = [self._record(number, row) for number, row in zip(numbers, rows, strict=True)]
         found = [row for row in kept if row is not None]
         cells = [row.values + (None,) * (self.width - len(row.values)) for row in found]
         return Block([row.number for row in found], list(zip(*cells, strict=True)))
-
-    def _plain(self, numbers: Sequence[int], rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]] | None:
-        if not self._numbered or numbers[0] != self.last_row + 1 or numbers[-1] - numbers[0] != len(rows) - 1:
-            return None
-        if set(map(len, rows)) != {self.width} or len(self.titles) != self.width:
-            return None
-        columns = list(zip(*rows, strict=True))
-        first = self._numbering.expected
-        wanted = range(first, first + len(rows))
-        goes_on = list(columns[0]) == (list(map(str, wanted)) if self._is_text else list(wanted))
-        return columns if goes_on else None
 
     def _record(self, number: int, values: Sequence[Any]) -> Row | None:
         """One row, looked at by itself; None if it is no record."""
