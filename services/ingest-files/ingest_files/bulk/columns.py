@@ -68,9 +68,9 @@ class Values:
     def _good(self, texts: Sequence[str]) -> bool:
         if self._known is None:
             return self._proven([text for text in texts if text] if "" in texts else texts, empty="" in texts)
-        new = set(texts) - self._known
-        if not new:
+        if self._known.issuperset(texts):
             return True
+        new = set(texts) - self._known
         empty = "" in new
         new.discard("")
         if not self._proven(list(new), empty=empty):

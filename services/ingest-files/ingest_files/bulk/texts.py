@@ -117,7 +117,7 @@ def _columns(text: str, delimiter: str, width: int, characters: int) -> list[lis
     text = text.replace("\r\n", "\n")
     if not text.endswith("\n"):
         text += "\n"
-    if width < _FEWEST or "\r" in text or len(max(text.split("\n"), key=len)) > characters:
+    if width < _FEWEST or "\r" in text or _has_longer(text, characters):
         return None
     # Each end of line becomes a field of its own; with them all in one place, no line is narrower or wider.
     fields = text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
@@ -126,6 +126,17 @@ def _columns(text: str, delimiter: str, width: int, characters: int) -> list[lis
     if len(fields) != len(ends) * (width + 1) or ends.count("\n") != len(ends) or len(ends) != text.count("\n"):
         return None
     return [fields[place :: width + 1] for place in range(width)]
+
+
+def _has_longer(text: str, characters: int) -> bool:
+    """Whether any line is longer; only one that is can hold a field that is."""
+    at = 0
+    while len(text) - at > characters:
+        end = text.rfind("\n", at, at + characters + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def _read(
