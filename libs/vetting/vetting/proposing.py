@@ -109,8 +109,14 @@ def _item(
         check = _check(filled)
         if check is not None:
             item["check"] = check
-    item["nullable"] = len(filled) < len(values)
+    item["nullable"] = len(filled) < len(values) or _has_marks(item, filled)
     return item
+
+
+def _has_marks(item: Mapping[str, Any], values: Sequence[Value]) -> bool:
+    """Whether some cell stands for no value by a dash or a stroke, which only a number or a date can have."""
+    probe = Item(code=item["code"], name=item["name"], type=item["type"])
+    return item["type"] != ItemType.TEXT.value and any(settle(value, probe).value is None for value in values)
 
 
 def _is_blank(value: Value) -> bool:

@@ -54,9 +54,18 @@ def test_national_codes_stand_once_with_their_source():
     sets = {one.id: one for one in national.code_sets()}
     counts = {name: len(one.codes) for name, one in sets.items()}
     assert counts["gb-t-3304"] == 58
-    assert counts["gb-t-2260"] == 3012
+    assert counts["gb-t-2260"] == 3342
     assert all(len({code for code, _ in one.codes}) == len(one.codes) for one in sets.values())
     assert all(one.standard in one.source and len(one.source) <= 200 for one in sets.values())
     assert dict(sets["gb-t-2260"].codes)["310105"] == "长宁区"
     assert dict(sets["gb-t-3304"].codes)["56"] == "基诺族"
     assert standard.by_code()["MZ"].code_set == "gb-t-3304"
+
+
+def test_every_district_and_county_has_its_city_but_those_that_a_province_governs_itself():
+    codes = dict(next(one for one in national.code_sets() if one.id == "gb-t-2260").codes)
+    cities = {code for code in codes if code.endswith("00") and not code.endswith("0000")}
+    without = {code[:4] for code in codes if not code.endswith("00") and f"{code[:4]}00" not in cities}
+    assert len(cities) == 333
+    assert without == {"1101", "1201", "3101", "5001", "5002", "4190", "4290", "4690", "6590"}
+    assert (codes["320500"], codes["654300"], codes["620200"]) == ("苏州市", "阿勒泰地区", "嘉峪关市")

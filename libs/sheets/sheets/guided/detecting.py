@@ -7,6 +7,7 @@ from typing import Final
 from sheets.cells import CellRange, Sheet, Visibility, Workbook, column_letters
 from sheets.guided import texts
 from sheets.guided.columns import column_kind, sequence_column, table_columns
+from sheets.guided.forms import is_form
 from sheets.guided.grid import CellKind, Grid, kind_of, whole_number
 from sheets.guided.headers import find_header, joined_titles, looks
 from sheets.guided.rows import Sorted, Sorter
@@ -86,6 +87,8 @@ def _table(sheet: Sheet, grid: Grid, before: Table | None, layout: Layout | None
     header = find_header(grid, grid.numbers)
     if before is not None and _goes_on(grid, header, before):
         return _continued(sheet, grid, before)
+    if is_form(grid, header):
+        return None
     if not header:
         return _headerless(sheet, grid)
     table = _built(sheet, grid, header, grid.numbers)

@@ -3,7 +3,7 @@
 import functools
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum, auto
 
@@ -22,6 +22,8 @@ _PLACEHOLDER = frozenset(
 )
 _CODE_DIGITS = 5
 _YEARS = range(1900, 2101)
+_MONTH = re.compile(r"(?:19|20)[0-9]{2}[.](?:0[1-9]|1[0-2]?)")
+_PERIODS = 3
 
 
 class CellKind(Enum):
@@ -75,6 +77,26 @@ def is_year(value: Value) -> bool:
     except ValueError:
         return False
     return number.is_integer() and int(number) in _YEARS
+
+
+def periods(cells: Mapping[int, Value]) -> frozenset[int]:
+    """The columns of a row that name months or days in order: dates, or months written 2023.01, at least three."""
+    dated = {column: value for column, value in cells.items() if isinstance(value, date)}
+    months = {column: value for column, value in cells.items() if _is_month(value)}
+    for found in (dated, months):
+        marks = [str(value) for _, value in sorted(found.items())]
+        if len(found) < _PERIODS or len(set(marks)) < len(marks):
+            continue
+        if len(found) + sum(isinstance(value, str) for value in cells.values()) >= len(cells):
+            return frozenset(found)
+    return frozenset()
+
+
+def _is_month(value: Value) -> bool:
+    """2023.01, and 2023.1 for October."""
+    if isinstance(value, bool) or not isinstance(value, float | str):
+        return False
+    return _MONTH.fullmatch(str(value).strip()) is not None
 
 
 def whole_number(value: Value) -> int | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from sheets.cells import Value
 from sheets.guided import texts
-from sheets.guided.grid import CellKind, Grid, is_year, kind_of, whole_number
+from sheets.guided.grid import CellKind, Grid, is_year, kind_of, periods, whole_number
 
 SEARCHED_ROWS: Final = 80
 """Rows with content in which a header is looked for: covers and titles above a table are shorter."""
@@ -114,8 +114,9 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
     cover = {column for column in header if column in filled}
     coverage = len(cover) / len(filled) if filled else (1.0 if len(own) >= 2 else 0.0)
     titles = list(own.values())
-    words = sum(map(is_title_like, titles)) / len(titles)
-    years = sum(map(is_year, titles))
+    run = periods(own)
+    words = sum(column in run or is_title_like(value) for column, value in own.items()) / len(titles)
+    years = sum(column in run or is_year(value) for column, value in own.items())
     if words < 0.6 or (years == len(titles) and years < 3):
         return 0.0
     labels = sum(isinstance(value, str) and texts.is_label(value) for value in titles)
@@ -128,14 +129,15 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
         if found is None:
             continue
         typed, mine = found.typed, kind_of(value)
-        if typed is not None and mine is CellKind.TEXT:
+        if (typed is not None and mine is CellKind.TEXT) or (typed is CellKind.NUMBER and column in run):
             contrast += 1.0
         elif (typed is not None and mine is typed and not is_year(value)) or texts.folded(str(value)) in found.values:
             contrast -= 1.0
         elif typed is None:
             contrast += 0.15
     contrast /= len(own)
-    if sum(kind_of(value) is CellKind.NUMBER and not is_year(value) for value in titles) > len(titles) / 3:
+    figures = {column for column, value in own.items() if kind_of(value) is CellKind.NUMBER and not is_year(value)}
+    if len(figures - run) > len(titles) / 3:
         return 0.0
     score = (
         _WEIGHTS["coverage"] * coverage
@@ -224,8 +226,12 @@ def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> boo
         and grid.value(last, part.first_column) is not None
         for column in range(part.first_column, part.last_column + 1)
     }
+    if len(spread & cells.keys()) > 1 and all(
+        column in spread or column not in titled or column in typed for column in cells
+    ):
+        return True
     if spread & cells.keys():
-        return all(column in spread or column not in titled for column in cells) and len(spread & cells.keys()) > 1
+        return False
     if _fills_blanks(grid, last, cells, look):
         return True
     if _translates(grid.rows[last], cells) and (

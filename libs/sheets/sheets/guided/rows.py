@@ -1,5 +1,6 @@
 """What each row below a header is: a record, or something that people put between and below records."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +20,14 @@ _NARROW: Final = 2
 _MANY_COLUMNS: Final = 4
 """1, 2, 3, 4 across is no chance."""
 _COUNTED_SHARE: Final = 0.5
+_FEW: Final = 0.34
+"""So few of the columns that are filled elsewhere make a row of words no record."""
+
+
+def _is_apart(cells: Mapping[int, Value]) -> bool:
+    """A row that begins with 合计 or 填表人：, which tells nothing of what records fill."""
+    first = cells[min(cells)]
+    return isinstance(first, str) and (texts.is_total(first) or texts.is_label(first))
 
 
 @dataclass(slots=True)
@@ -61,7 +70,8 @@ class Sorter:
     def _sample(self, body: Sequence[int], width: int) -> list[int]:
         """Rows of several cells, evenly spread over the body."""
         # In a list of names with remarks most rows have one cell; in a wider table such a row is a group.
-        full = [row for row in body if len(self._inside(row)) >= (2 if width > _NARROW else 1)]
+        least = 2 if width > _NARROW else 1
+        full = [row for row in body if len(cells := self._inside(row)) >= least and not _is_apart(cells)]
         return full[:: max(1, len(full) // _SAMPLE_ROWS)]
 
     def _inside(self, row: int) -> dict[int, Value]:
@@ -154,18 +164,31 @@ class Sorter:
             return self._alone(words[:1])
         if len(cells) <= 2 and any(self._is_wide(row, column) for column in cells) and len(self._columns) > 3:
             return self._alone(words[:1])
-        if self._is_counted and first and texts.is_ordinal(first) and self._sequence in cells:
+        numbered = cells.get(self._sequence) if self._sequence is not None and self._is_counted else None
+        if kind_of(numbered) is CellKind.TEXT and (texts.is_ordinal(first) or share < _COUNTED_SHARE):
             return SkipReason.GROUP
         if self._is_counted and self._sequence not in cells and not self._carries_count(row):
             return None if share >= _COUNTED_SHARE else SkipReason.GROUP
-        if (
-            len(needed) >= 3
-            and share < 0.5
-            and not (self._typed & cells.keys())
-            and (texts.is_group(first) or (share < 0.34 and max(cells) - min(self._columns) < 2))
-        ):
-            return SkipReason.GROUP
-        return None
+        return SkipReason.GROUP if len(needed) >= 3 and share < 0.5 and self._names_group(row, cells, share) else None
+
+    def _names_group(self, row: int, cells: Mapping[int, Value], share: float) -> bool:
+        """Few words at the left: a group with its count, or a code that those of the next row begin with."""
+        first = str(cells[min(cells)])
+        if self._leads_next(row, cells):
+            return True
+        if any(kind_of(cells[column]).is_typed for column in self._typed & cells.keys()):
+            return False
+        at_left = max(cells) - min(self._columns) < _NARROW + (len(self._columns) > _MANY_COLUMNS)
+        counted = any(texts.is_count(str(value)) for value in list(cells.values())[1:])
+        return texts.is_group(first) or (at_left and (counted or share <= _FEW))
+
+    def _leads_next(self, row: int, cells: Mapping[int, Value]) -> bool:
+        place = bisect_right(self._body, row)
+        if len(cells) != _NARROW or max(cells) - min(cells) > 1 or place >= len(self._body):
+            return False
+        column = min(cells)
+        code, below = str(cells[column]).strip(), str(self._grid.value(self._body[place], column) or "").strip()
+        return code.isascii() and code.isalnum() and below.startswith(code) and len(below) > len(code)
 
     def _carries_count(self, row: int) -> bool:
         return self._sequence is not None and self._covered(row, self._sequence)
@@ -205,6 +228,8 @@ class Sorter:
         ):
             return True
         asides = sum(texts.is_label(word) for word in words)
+        if asides == len(cells) >= 2:
+            return True  # 填表人： 审核人： 日期： in as many cells as there are columns
         is_labelled = texts.is_label(words[0]) and few
         return is_labelled or (asides >= 1 and asides >= len(words) - 1 and asides * 2 >= len(cells) and share < 1)
 

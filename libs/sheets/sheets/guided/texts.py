@@ -6,6 +6,7 @@ The patterns are the vocabulary of Chinese administrative tables; each stands fo
 import functools
 import re
 import unicodedata
+from datetime import date, datetime
 from typing import Final
 
 from sheets.cells import Value
@@ -29,7 +30,7 @@ _TITLE_ENDINGS: Final = re.compile(
     r"日期|时间|年份|年度|月份|类型|类别|种类|分类|性质|级别|等级|层次|状态|状况|情况|数量|金额|总额|余额|总计|合计|小计|总数|面积|人口|人数|"
     r"户数|次数|件数|个数|代码|编码|标识码|证号|证件|身份证|学历|学位|专业|职务|职称|备注|说明|摘要|所在地|地区|区域|经度|纬度|坐标|负责人|"
     r"代表人|法人|主管部门|部门|事项|内容|规格|型号|品牌|价格|单价|比例|比重|占比|率|指标|范围|期限|有效期|文号|依据|结果|结论|意见|来源|"
-    r"网址|网站|邮箱|用途|方式|形式|标准|条件|要求|程度|批次|科目|预算|决算|收入|支出|增长|增减|同比|环比|指数|总值|产值|产量|"
+    r"网址|网站|邮箱|属性|目标|面貌|经历|简历|简介|概况|年月|资金|毕业院校|毕业学校|用途|方式|形式|标准|条件|要求|程度|批次|科目|预算|决算|收入|支出|增长|增减|同比|环比|指数|总值|产值|产量|"
     r"codes?|names?|ids?|dates?|types?|address|phone|remarks?|regions?|total|years?|units?|items?|title|status|time|number|amount|"
     r"price|category|description|value|quantity)$",
     re.IGNORECASE,
@@ -74,6 +75,7 @@ _ORDINAL_START: Final = re.compile(
 _COUNTED: Final = re.compile(
     r".{1,30}\((?:共|计|合计)?\s*\d+\s*[^\d\s()]{1,4}\)[:：]?|.{1,30}[:：]\s*\d+\s*[所个家户人名件项]"
 )
+_COUNT: Final = re.compile(r"\(?(?:共|共计|计|合计)?\s*\d+\s*[所个家户人名件项处批种座条]\)?")
 _UNIT: Final = re.compile(
     r"\(?(?:单位[:：])?(?:[百千万亿]*(?:元|人|户|个|吨|米|公里|千米|平方米|平方公里|公顷|亩|立方米|千瓦时|度|件|台|套|辆|次|家|所|间|名|人次|张|份|条|"
     r"只|头|篇|项|岁|年|月|天|日|小时|分|斤|公斤|千克|克|升|美元|床|张床|户次)(?:/[\u4e00-\u9fff]{1,4})?|%|％|‰|度|-|—|mm|cm|m|km|kg|t|m2|m3|℃|㎡|ha|"
@@ -97,6 +99,9 @@ def title_text(value: Value) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, date):
+        is_day = not isinstance(value, datetime) or (value.hour, value.minute, value.second) == (0, 0, 0)
+        return f"{value:%Y/%m/%d}" if is_day else f"{value:%Y/%m/%d %H:%M:%S}"
     return visible_text(str(value))
 
 
@@ -181,6 +186,11 @@ def is_group(text: str) -> bool:
     """一、市直部门; 北京市（92所）."""
     plain = folded(text)
     return bool(_ORDINAL_START.match(plain) or _COUNTED.fullmatch(plain))
+
+
+def is_count(text: str) -> bool:
+    """共2家, 3所: how many a group has."""
+    return _COUNT.fullmatch(folded(text)) is not None
 
 
 def is_unit(text: str) -> bool:
