@@ -1,5 +1,6 @@
 """A file, from its bytes to all that is told of it. Works without any server; the parser runs in a confined child."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ _FEATURES: Final[Mapping[Feature, Reason]] = {
     Feature.DDE: Reason.DDE,
     Feature.EMBEDDED_OBJECTS: Reason.EMBEDDED_OBJECTS,
 }
+_FAILURES: Final = {errno.ENOENT: "没有这个文件", errno.EACCES: "没有读取的权限", errno.EPERM: "没有读取的权限"}
 _REFUSING_REMARKS: Final = frozenset({RemarkKind.NO_HEADER, RemarkKind.BESIDE})
 """What makes a table another than its provider may believe; the rest is told as a warning."""
 
@@ -63,7 +65,7 @@ def check_file(
     except Unreadable as refused:
         return Report(profile=profile, verdict=Verdict.UNREADABLE, reason=str(refused))
     except OSError as failed:
-        reason = f"文件打不开：{failed.strerror or '读取失败'}"
+        reason = f"文件打不开：{_FAILURES.get(failed.errno or 0, '读取失败')}"
         return Report(profile=profile, verdict=Verdict.UNREADABLE, reason=reason)
     try:
         rule_set = RuleSet.of_entry(content_of(entry)) if entry is not None else None

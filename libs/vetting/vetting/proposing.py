@@ -7,6 +7,7 @@ is filled with the most careful answer and a word that says so.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -41,6 +42,9 @@ _KEYLIKE: Final = re.compile(r"(?:代码|编码|标识码|识别码|编号|证�
 _NAMELIKE: Final = re.compile(r"(?:名称|姓名|全称|name)$", re.IGNORECASE)
 _DATES_SHARE: Final = 0.95
 """A column with so many dates is one of dates, and the others are errors."""
+_DATELIKE: Final = re.compile(r"(?:日期|时间|年月日|date)$", re.IGNORECASE)
+_ANY_UNIT: Final = frozenset({"单位名称", "机构名称"})
+"""Titles in lists of all kinds, of districts and of schools: a legal person's only beside another of its fields."""
 _CHECK_SHARE: Final = 0.9
 _UNSAID: Final = "待补充"
 _FIGURES: Final = 15
@@ -58,6 +62,8 @@ def propose(table: Table, name: str, file_name: str) -> tuple[dict[str, Any], di
     fields: set[str] = set()
     items: list[dict[str, Any]] = []
     places: dict[str, int] = {}
+    if not any(_is_of_legal_persons(column.title) for column in columns):
+        fields.add("corp_name")
     for column in columns:
         item = _item(column, values[column.column], fields, taken, names)
         taken.add(item["code"].lower())
@@ -123,6 +129,12 @@ def _is_blank(value: Value) -> bool:
     return value is None or (isinstance(value, str) and not visible_text(value))
 
 
+def _is_of_legal_persons(title: str) -> bool:
+    """Whether a title can only be that of a legal person's field."""
+    field = _standard_field(title)
+    return field is not None and not {"3.1"} & set(field.tables) and bare(title.rpartition("/")[2]) not in _ANY_UNIT
+
+
 def _standard_field(title: str) -> StandardField | None:
     for form in (title, bare(title), title.rpartition("/")[2]):
         if form and (found := standard.match(form)) is not None:
@@ -176,6 +188,8 @@ def _shape(column: Column, values: Sequence[Value]) -> dict[str, Any]:
             for item in (_DATE, _DATETIME):
                 if sum(_reads(item, value) for value in values) >= _DATES_SHARE * len(values):
                     return {"type": item.type}
+        elif _are_days(column, values):
+            return {"type": ItemType.DATE.value}
         has_leading_zero = any(isinstance(value, str) and re.match(r"\s*0\d", value) for value in values)
         if column.kind in {ColumnKind.INTEGER, ColumnKind.NUMBER} and not has_leading_zero:
             if all(_reads(_INTEGER, value) for value in values):
@@ -183,6 +197,15 @@ def _shape(column: Column, values: Sequence[Value]) -> dict[str, Any]:
             if all(_reads(_NUMERIC, value) for value in values):
                 return _numeric_shape(values)
     return _text_shape(values)
+
+
+def _are_days(column: Column, values: Sequence[Value]) -> bool:
+    """Whether all of the values are days, written in several ways; of digits alone only where the title says so."""
+    title = bare(column.title.rpartition("/")[2])
+    if column.kind not in {ColumnKind.TEXT, ColumnKind.CODE} and not _DATELIKE.search(title):
+        return False
+    written = any(isinstance(value, date) or not _shown(value).isdecimal() for value in values)
+    return (written or _DATELIKE.search(title) is not None) and all(_reads(_DATE, value) for value in values)
 
 
 def _numeric_shape(values: Iterable[Value]) -> dict[str, Any]:

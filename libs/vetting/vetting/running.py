@@ -10,7 +10,7 @@ from vetting.settling import Licence, licence_text
 
 _EACH_CELL: Final = frozenset({Licence.DATE_FORM, Licence.DATE_AS_TEXT})
 """Licences that are told cell by cell; the others once a column, with their count."""
-_OF_WRITING: Final = frozenset({Licence.BLANKS, Licence.APOSTROPHE, Licence.LINE_BREAKS})
+_OF_WRITING: Final = frozenset({Licence.BLANKS, Licence.APOSTROPHE, Licence.FORMULA, Licence.LINE_BREAKS})
 
 
 class Licences:

@@ -19,6 +19,8 @@ from sheets.cells import Value
 
 _EDGES: Final = " \t\r\n\u00a0\u3000\u200b\ufeff\u2002\u2003\u2009"
 _BREAKS: Final = re.compile(r"[ \u3000]*(?:\r\n|\r|\n|_x000[dD]_|\t|\v)+[ \u3000]*")
+_FORMULA: Final = re.compile(r'="([^"]*[^"\s][^"]*)"')
+"""How exporting programs keep a spreadsheet from taking a code in a csv for a number."""
 _POINT_ZERO: Final = re.compile(r"-?\d{1,15}\.0+")
 _POWER_OF_TEN: Final = re.compile(r"-?\d(?:\.\d+)?[eE]\+\d{2,3}")
 """What a csv holds of a long number that a spreadsheet showed shortened: its digits are lost, and the rules say so of
@@ -35,6 +37,7 @@ class Licence(StrEnum):
 
     BLANKS = "blanks"
     APOSTROPHE = "apostrophe"
+    FORMULA = "formula"
     LINE_BREAKS = "line-breaks"
     MARK = "mark"
     POINT_ZERO = "point-zero"
@@ -46,6 +49,7 @@ class Licence(StrEnum):
 _TEXTS: Final[Mapping[Licence, str]] = {
     Licence.BLANKS: "前后有空格，已去除",
     Licence.APOSTROPHE: "以撇号开头，已去除",
+    Licence.FORMULA: '文本写成了公式（="…"），已取其中的文本',
     Licence.LINE_BREAKS: "文本中有换行，已换成空格",
     Licence.MARK: "以符号表示没有值，已按空值读取",
     Licence.POINT_ZERO: "代码写成了带“.0”的数字，已按整数读取",
@@ -88,7 +92,10 @@ def _text(value: str, item: ItemLike) -> Settled:
         licences.append(Licence.BLANKS)
     if not text:
         return Settled(None)
-    if text[0] in "'’" and len(text) > 1 and text[1:].strip(_EDGES):
+    if (quoted := _FORMULA.fullmatch(text)) is not None:
+        text = quoted[1].strip(_EDGES)
+        licences.append(Licence.FORMULA)
+    elif text[0] in "'’" and len(text) > 1 and text[1:].strip(_EDGES):
         text = text[1:].strip(_EDGES)
         licences.append(Licence.APOSTROPHE)
     if item.type == ItemType.TEXT:

@@ -221,7 +221,8 @@ class TestFiles:
         assert report.sheets == ()
 
     def test_a_file_that_is_not_there_is_unreadable(self, tmp_path):
-        assert check_file(tmp_path / "nothing.xls", Profile.GUIDED).verdict is Verdict.UNREADABLE
+        absent = check_file(tmp_path / "nothing.xls", Profile.GUIDED)
+        assert (absent.verdict, absent.reason) == (Verdict.UNREADABLE, "文件打不开：没有这个文件")
         assert check_file(tmp_path, Profile.GUIDED).verdict is Verdict.UNREADABLE
 
     @pytest.mark.parametrize("profile", list(Profile))
@@ -318,6 +319,43 @@ class TestProposal:
         EntryContent.model_validate(entry)
         code = next(item for item in entry["items"] if item["name"] == "学校标识码")
         assert (code["type"], code["length"], code["key_place"]) == ("text", 10, 1)
+
+    def test_days_written_in_many_ways_are_dates(self, tmp_path):
+        days = ["2023年6月30日", "2023.6.30", "2023-06-30", "2023/6/30", "20230630"]
+        rows = [["名称", "发证日期"], *([f"甲{number}", day] for number, day in enumerate(days))]
+        report = checked(tmp_path, files.xls(rows))
+        assert [item["type"] for item in report.sheets[0].entry["items"]] == ["text", "date"]
+        assert told(report) == [(row, 2, "type", "warning") for row in range(2, 7)]
+
+    def test_numbers_of_eight_digits_are_dates_only_where_their_title_says_so(self, tmp_path):
+        rows = [["名称", "办结日期", "编次"], *([f"甲{n}", 20230630 + 0 * n, 20230601 + n] for n in range(3))]
+        entry = checked(tmp_path, files.xls(rows)).sheets[0].entry
+        assert [item["type"] for item in entry["items"]] == ["text", "date", "integer"]
+
+    def test_one_word_among_the_days_leaves_them_texts(self, tmp_path):
+        rows = [["名称", "有效期至"], ["甲", "2023.6.30"], ["乙", "2024年1月1日"], ["丙", "长期"]]
+        entry = checked(tmp_path, files.xls(rows)).sheets[0].entry
+        assert entry["items"][1]["type"] == "text"
+
+    def test_the_name_of_any_unit_is_a_legal_persons_only_beside_another_of_its_fields(self, tmp_path):
+        areas = [["行政区划代码", "单位名称"], [110000, "北京市"], [110101, "   东城区"], [110102, "   西城区"]]
+        items = checked(tmp_path, files.xls(areas)).sheets[0].entry["items"]
+        assert [item.get("standard") for item in items] == [None, None]
+        units = [["统一社会信用代码", "单位名称"], ["91310000132260250X", "甲公司"], ["913100001322602500", "乙公司"]]
+        items = checked(tmp_path, files.xls(units)).sheets[0].entry["items"]
+        assert [item.get("standard") for item in items] == ["uni_sc_id", "corp_name"]
+
+    def test_what_a_dash_stands_for_may_be_empty(self, tmp_path):
+        rows = [["地区", "同比"], ["甲", 1.5], ["乙", "-"], ["丙", 2.5], *([f"丁{n}", n + 0.5] for n in range(9))]
+        report = checked(tmp_path, files.xls(rows))
+        assert report.verdict is Verdict.ACCEPTED
+        assert report.sheets[0].entry["items"][1]["nullable"] is True
+
+    def test_a_code_that_a_csv_has_as_a_formula_of_a_text_is_that_text(self, tmp_path):
+        data = '编号,名称\n"=""001""",甲\n"=""002""",乙\n'.encode()
+        report = checked(tmp_path, data, name="名单.csv")
+        assert (report.verdict, told(report)) == (Verdict.ACCEPTED, [(2, 1, "pattern", "warning")])
+        assert report.sheets[0].entry["items"][0]["length"] == 10
 
     def test_its_own_file_passes_it(self, tmp_path):
         first = checked(tmp_path, files.xls(LEGAL_PERSONS[1:]))
