@@ -29,6 +29,7 @@ _ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 _MOMENT = re.compile(r"[dhmsye]", re.IGNORECASE)
 _GENERAL = re.compile(r"general|g/通用格式", re.IGNORECASE)
+_ZEROS = re.compile(r"0{2,15}")
 _SCIENTIFIC = re.compile(r"e[+-]", re.IGNORECASE)
 
 
@@ -39,6 +40,22 @@ def of_text(code: str) -> Shows:
         return Shows.DURATION
     rest = _SCIENTIFIC.sub("", _GENERAL.sub("", _BRACKETS.sub("", section)))
     return Shows.MOMENT if _MOMENT.search(rest) else Shows.NUMBER
+
+
+def digits_of(code: str) -> int:
+    """How many digits a format of nothing but zeros shows at least (000000: 6); 0 for any other format."""
+    return len(code) if _ZEROS.fullmatch(code) else 0
+
+
+def padded(number: float, digits: int) -> str | None:
+    """The code that such a format shows for a number, where it puts zeros before it; None where it puts none.
+
+    Then the zeros stand nowhere else in the file: 001001 is kept as the number 1001.
+    """
+    if not 0 <= number < 10.0**digits or number != number // 1:
+        return None
+    shown = str(int(number))
+    return shown.zfill(digits) if len(shown) < digits else None
 
 
 def of_number(number: int) -> Shows:

@@ -1,5 +1,11 @@
 """What the guided profile reads and the strict one refuses: all visible sheets, many rows, Unicode text, features."""
 
+import io
+
+import openpyxl
+import pytest
+import xlwt
+
 from sheets.cells import Visibility
 from sheets.guided.detecting import detect
 from sheets.kinds import Kind
@@ -34,3 +40,30 @@ def test_what_a_workbook_carries_is_read_past_and_named():
     # IN-X6: the profile's rules refuse the file for it.
     assert read(hostile.with_part("xl/vbaProject.bin"), limits=GUIDED).features == {Feature.MACROS}
     assert read(hostile.supbook("\1other.xls"), limits=GUIDED).features == {Feature.EXTERNAL_LINKS}
+
+
+def _with_zeros(kind: str) -> bytes:
+    rows = [("编码", "数量"), (1001, 5), (23, 6), (120456, 7)]
+    made = io.BytesIO()
+    if kind == "xls":
+        book = xlwt.Workbook()
+        page = book.add_sheet("数据")
+        for number, row in enumerate(rows):
+            for column, value in enumerate(row):
+                form = "000000" if column == 0 and number else "General"
+                page.write(number, column, value, xlwt.easyxf(num_format_str=form))
+        book.save(made)
+    else:
+        workbook = openpyxl.Workbook()
+        for number, row in enumerate(rows, 1):
+            workbook.active.append(row)
+            if number > 1:
+                workbook.active.cell(number, 1).number_format = "000000"
+        workbook.save(made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["xls", "xlsx"])
+def test_zeros_that_only_a_number_format_shows_belong_to_the_code(kind):
+    sheet = read(_with_zeros(kind), limits=GUIDED).sheets[0]
+    assert [row.values for row in sheet.rows[1:]] == [("001001", 5), ("000023", 6), (120456, 7)]

@@ -125,9 +125,9 @@ def test_the_quick_look_and_the_visit_agree_on_what_is_too_far(cells, dimension)
         f'<row r="{row}"><c r="{column_letters(column)}{row}">{content}</c></row>' for row, column, content in cells
     )
     xml = files.sheet_xml(body, dimension=dimension).encode()
-    notes = sheet_xml.look_through(xml, limits, frozenset(), epoch_1904=False)
+    notes = sheet_xml.look_through(xml, limits, frozenset(), {}, epoch_1904=False)
     filled = [(row, column) for row, column, content in cells if content]
-    exact = sheet_xml._Visit(xml, frozenset(), epoch_1904=False).notes.extent
+    exact = sheet_xml._Visit(xml, frozenset(), {}, epoch_1904=False).notes.extent
     assert exact.rows == len({row for row, _ in filled})
     assert notes.extent.last_row >= max((row for row, _ in filled), default=0)
     assert notes.extent.last_column >= max((column for _, column in filled), default=0)

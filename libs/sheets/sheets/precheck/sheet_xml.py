@@ -7,6 +7,7 @@ visited one by one. Whatever a parser could take for a cell is taken for one her
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sheets import formats
@@ -52,18 +53,21 @@ def cleaned(xml: bytes, notes: SheetNotes) -> bytes:
     return b"".join(xml[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
-def look_through(xml: bytes, limits: Limits, moments: frozenset[int], *, epoch_1904: bool) -> SheetNotes:
+def look_through(
+    xml: bytes, limits: Limits, moments: frozenset[int], padded: Mapping[int, int], *, epoch_1904: bool
+) -> SheetNotes:
     """How far the sheet's content reaches and which cells the parser would show wrongly.
 
-    `moments` are the cell formats, by their place, that show a date or a time.
+    `moments` are the cell formats, by their place, that show a date or a time; `padded` those that show zeros before a
+    number, with the digits that they show.
 
     Raises:
         Unreadable: a cell whose tag or reference cannot be made out.
     """
     claim = _claim(xml, limits)
-    if claim.last_row * claim.last_column <= limits.area and _bears_out(claim, xml, moments):
+    if claim.last_row * claim.last_column <= limits.area and _bears_out(claim, xml, moments, frozenset(padded)):
         return SheetNotes(claim)
-    return _Visit(xml, moments, epoch_1904=epoch_1904).notes
+    return _Visit(xml, moments, padded, epoch_1904=epoch_1904).notes
 
 
 def _claim(xml: bytes, limits: Limits) -> Extent:
@@ -76,11 +80,13 @@ def _claim(xml: bytes, limits: Limits) -> Extent:
     return Extent(last_row, last_row, last_column)
 
 
-def _bears_out(claim: Extent, xml: bytes, moments: frozenset[int]) -> bool:
+def _bears_out(claim: Extent, xml: bytes, moments: frozenset[int], padded: frozenset[int]) -> bool:
     """Every cell is written plainly, keeps within the claim and shows what the parser will read."""
     if any(unusual.search(xml) for unusual in _UNUSUAL) or _extraordinary(claim.last_row, claim.last_column).search(
         xml
     ):
+        return False
+    if padded and _number_in(padded).search(xml):
         return False
     return not (moments and _no_moment(moments).search(xml))
 
@@ -100,13 +106,21 @@ def _no_moment(moments: frozenset[int]) -> re.Pattern[bytes]:
     return re.compile(rf' s="(?:{places})"(?: t="n")? ?>\s*<v[^>]*>\s*(?:-|60(?:[.<])|[^<]*[eE])'.encode())
 
 
+@functools.lru_cache(maxsize=8)
+def _number_in(places: frozenset[int]) -> re.Pattern[bytes]:
+    """Finds a number in one of these formats."""
+    either = "|".join(str(place) for place in sorted(places))
+    return re.compile(rf' s="(?:{either})"(?: t="n")? ?>'.encode())
+
+
 class _Visit:
     """All cells of a part, one by one."""
 
-    def __init__(self, xml: bytes, moments: frozenset[int], *, epoch_1904: bool) -> None:
+    def __init__(self, xml: bytes, moments: frozenset[int], padded: Mapping[int, int], *, epoch_1904: bool) -> None:
         self.notes = SheetNotes()
         self._xml = xml
         self._moments = moments
+        self._padded = padded
         self._epoch_1904 = epoch_1904
         self._rows: set[int] = set()
         self._row, self._column = 1, 1
@@ -166,20 +180,23 @@ class _Visit:
             self.notes.overlay[place] = ErrorCell(code.decode())
         elif formula and not value and kind not in {b"str", b"inlineStr"}:
             self.notes.overlay[place] = ErrorCell(NOT_COMPUTED)
-        elif kind == b"n" and self._shows_moment(attributes):
-            self._moment(place, value)
+        elif kind == b"n":
+            style = attributes.get(b"s", b"")
+            self._number(place, int(style) if style.isdigit() and len(style) <= 6 else -1, value)
 
-    def _shows_moment(self, attributes: dict[bytes, bytes]) -> bool:
-        style = attributes.get(b"s", b"")
-        return style.isdigit() and len(style) <= 6 and int(style) in self._moments
-
-    def _moment(self, place: Position, value: bytes) -> None:
+    def _number(self, place: Position, style: int, value: bytes) -> None:
+        if style not in self._moments and style not in self._padded:
+            return
         try:
-            serial = float(value)
+            number = float(value)
         except ValueError:
             return
-        if formats.is_no_moment(serial, epoch_1904=self._epoch_1904):
-            self.notes.overlay[place] = serial
+        if style in self._padded:
+            code = formats.padded(number, self._padded[style])
+            if code is not None:
+                self.notes.overlay[place] = code
+        elif formats.is_no_moment(number, epoch_1904=self._epoch_1904):
+            self.notes.overlay[place] = number
 
     def _tag(self, at: int) -> tuple[dict[bytes, bytes], bool, int]:
         """The attributes of the tag whose name ends here, whether it is closed at once, and where it ends."""

@@ -81,13 +81,14 @@ def survey_xlsx(data: bytes, limits: Limits) -> Survey:
         _check_strings(strings)
     styles = parts.get(_STYLES.casefold())
     moments = _moments(styles) if styles is not None else frozenset()
+    padded = _padded(styles) if styles is not None else {}
     del package
 
     surveys = {place: SheetSurvey(title=title) for place, title in enumerate(titles)}
     contents: list[bytes] = []
     for place in chosen:
         part = _part(parts, listed[place].part)
-        notes = sheet_xml.look_through(part, limits, moments, epoch_1904=epoch_1904)
+        notes = sheet_xml.look_through(part, limits, moments, padded, epoch_1904=epoch_1904)
         if notes.has_dde:
             features.add(Feature.DDE)
         check_extent(notes.extent, limits)
@@ -180,19 +181,35 @@ def _check_strings(xml: bytes) -> None:
 
 def _moments(xml: bytes) -> frozenset[int]:
     """The cell formats, by their place, that show a date or a time."""
-    texts: dict[int, formats.Shows] = {}
+    texts = {number: formats.of_text(code) for number, code in _format_texts(xml).items()}
+    return frozenset(
+        place
+        for place, number in _cell_formats(xml).items()
+        if (texts.get(number) or formats.of_number(number)) is formats.Shows.MOMENT
+    )
+
+
+def _padded(xml: bytes) -> dict[int, int]:
+    """The cell formats, by their place, that show zeros before a number, and how many digits they show."""
+    digits = {number: formats.digits_of(code) for number, code in _format_texts(xml).items()}
+    return {place: digits[number] for place, number in _cell_formats(xml).items() if digits.get(number)}
+
+
+def _format_texts(xml: bytes) -> dict[int, str]:
+    texts: dict[int, str] = {}
     for tag in _FORMAT_TEXT.findall(xml):
         number, code = _FORMAT_NUMBER.search(tag), _FORMAT_CODE.search(tag)
         if number and code:
-            texts[int(number[1])] = formats.of_text(_unescaped(code[1] or code[2] or b""))
+            texts[int(number[1])] = _unescaped(code[1] or code[2] or b"")
+    return texts
+
+
+def _cell_formats(xml: bytes) -> dict[int, int]:
+    """The number format of each cell format that names one, by its place."""
     begin = _CELL_FORMATS.search(xml)
     end = xml.find(b"cellXfs", begin.end()) if begin else -1
     numbers = map(_FORMAT_NUMBER.search, _CELL_FORMAT.findall(xml, begin.end(), end) if begin and end >= 0 else ())
-    return frozenset(
-        place
-        for place, number in enumerate(numbers)
-        if number and (texts.get(int(number[1])) or formats.of_number(int(number[1]))) is formats.Shows.MOMENT
-    )
+    return {place: int(number[1]) for place, number in enumerate(numbers) if number}
 
 
 def _unescaped(code: bytes) -> str:

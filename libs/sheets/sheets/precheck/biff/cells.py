@@ -58,9 +58,9 @@ class CellNotes:
         elif kind == BOOLERR:
             if records.u8(body + 7):
                 self._error((row + 1, column + 1), records.u8(body + 6))
-        elif cell_format in self._shared.moments and kind in {NUMBER, RK}:
+        elif kind in {NUMBER, RK} and self._is_noted(cell_format):
             number = records.f64(body + 6) if kind == NUMBER else records.rk(body + 6)
-            self._moment((row + 1, column + 1), number)
+            self._number((row + 1, column + 1), cell_format, number)
 
     def _several(self, body: int, length: int, row: int, first: int) -> int:
         """A run of numbers in one row; its last column, from 0."""
@@ -70,16 +70,16 @@ class CellNotes:
             raise damaged("biff-cell")
         for step in range(last - first + 1):
             at = body + 4 + 6 * step
-            if records.u16(at) in self._shared.moments:
-                self._moment((row + 1, first + step + 1), records.rk(at + 2))
+            if self._is_noted(records.u16(at)):
+                self._number((row + 1, first + step + 1), records.u16(at), records.rk(at + 2))
         return last
 
     def _formula(self, body: int, position: Position, cell_format: int) -> None:
         """The result of a formula. One that was never computed cannot be told from one that yields an empty text."""
         records = self._records
         if records.u16(body + 12) != _SPECIAL_RESULT:
-            if cell_format in self._shared.moments:
-                self._moment(position, records.f64(body + 6))
+            if self._is_noted(cell_format):
+                self._number(position, cell_format, records.f64(body + 6))
         elif records.u8(body + 6) == _ERROR_RESULT:
             self._error(position, records.u8(body + 8))
         records.put_u16(body + 20, 0)  # only the result is wanted; the parser stumbles over many formulas
@@ -89,6 +89,14 @@ class CellNotes:
             raise damaged("biff-error")
         self.overlay[position] = ErrorCell(_ERRORS[code])
 
-    def _moment(self, position: Position, serial: float) -> None:
-        if formats.is_no_moment(serial, epoch_1904=self._shared.epoch_1904):
-            self.overlay[position] = serial
+    def _is_noted(self, cell_format: int) -> bool:
+        return cell_format in self._shared.moments or cell_format in self._shared.padded
+
+    def _number(self, position: Position, cell_format: int, number: float) -> None:
+        """What a format shows of a number and the parser would lose: zeros before it, or that it is no moment."""
+        if cell_format in self._shared.padded:
+            code = formats.padded(number, self._shared.padded[cell_format])
+            if code is not None:
+                self.overlay[position] = code
+        elif formats.is_no_moment(number, epoch_1904=self._shared.epoch_1904):
+            self.overlay[position] = number

@@ -70,7 +70,10 @@ class Globals:
         self.moments: frozenset[int] = frozenset()
         """Cell formats (by their place) that show a date or a time."""
         self._records = records
+        self.padded: dict[int, int] = {}
+        """Cell formats (by their place) that show zeros before a number, with the digits that they show."""
         self._formats: dict[int, formats.Shows] = {}
+        self._digits: dict[int, int] = {}
         self._cell_formats: list[int] = []
 
     def take(self, kind: int, body: int, length: int) -> None:
@@ -88,7 +91,9 @@ class Globals:
         if kind == XF:
             self._cell_formats.append(body + 2)
         elif kind == FORMAT:
-            self._formats[records.u16(body)] = formats.of_text(self._text(body + 2, body + length, 2))
+            code = self._text(body + 2, body + length, 2)
+            self._formats[records.u16(body)] = formats.of_text(code)
+            self._digits[records.u16(body)] = formats.digits_of(code)
         elif kind == BOUNDSHEET:
             self.bounds.append(self._bound(body, length))
         elif kind == SST:
@@ -115,6 +120,8 @@ class Globals:
                 self._records.put_u16(at, _STAND_INS[shows])
             if shows is formats.Shows.MOMENT:
                 moments.add(place)
+            elif self._digits.get(number):
+                self.padded[place] = self._digits[number]
         self.moments = frozenset(moments)
 
     def _bound(self, body: int, length: int) -> Bound:
