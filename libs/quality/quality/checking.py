@@ -7,19 +7,22 @@ How to use it:
         values = checker.take(row.number, row.values)   # values in the items' order, None where empty or bad
         if row.number not in checker.bad_rows: ...      # a row with an error is not loaded
     asked = checker.wanted()                            # for the platform: values that must occur elsewhere
-    findings = checker.end(missing)                     # all of them, in the order of the sheet
+    findings = checker.end(answers)                     # all of them, in the order of the sheet
     checker.not_run                                     # rules that need the platform and were not answered
 
 `columns` says in which column (from 1) each item stands; `row.values[0]` is column 1, and empty cells at the end may be
 left out. A row that repeats an earlier one is bad, the earlier one is not. A row found bad by a reference rule is known
-after `end` only.
+after `end` only. Where the rows come from several sheets, `turn` says so before the first row of each; every row has a
+number of its own then, those of later sheets the higher ones, and `named` tells people which row a number is.
 
 Memory: about 200 bytes a finding (`drain` hands over what was found so far and forgets it, for files that are all
-wrong), 200 bytes a row for each uniqueness, and for reference rules 200 bytes a distinct value. Texts that come again
-are judged once; what is remembered for that is at most `REMEMBERED` texts a column.
+wrong), 200 bytes a row for each uniqueness, and for reference rules 200 bytes a distinct value, of which there are at
+most `references.MAX_VALUES` and `references.MAX_BYTES`; beyond, the rule itself is told as broken. Texts that come
+again are judged once; what is remembered for that is at most `REMEMBERED` texts a column.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,10 +32,10 @@ from quality.check_digits import uscc_doubt
 from quality.compiling import PER_VALUE, ValueCheck
 from quality.masking import masked
 from quality.model import Check, CodeSets, Finding, ItemLike, Rule, RuleName, RuleSet, Severity, in_sheets_order
-from quality.over_batches import Dates, Profiles, drift, lateness
+from quality.over_batches import Dates, Profiles, drift, lateness, of_whole
 from quality.reading import from_cell
 from quality.references import References
-from quality.surroundings import Profile, Surroundings, Wanted
+from quality.surroundings import Answers, Profile, Surroundings, Wanted
 from quality.values import BadValue
 
 REMEMBERED: Final = 4096
@@ -118,6 +121,7 @@ class Checker:
         columns: Mapping[str, int],
         code_sets: CodeSets,
         surroundings: Surroundings | None = None,
+        named: Callable[[int], str] = "第{}行".format,
     ) -> None:
         """Raises BadRule if a rule does not go with the items."""
         compiling.verify(rule_set)
@@ -126,6 +130,7 @@ class Checker:
         self._rule_set = rule_set
         self._surroundings = surroundings or Surroundings()
         self._sheet_columns = [columns.get(item.code) for item in items]
+        self._turns: list[tuple[int, list[int | None]]] = [(0, self._sheet_columns)]
         places = {item.code: place for place, item in enumerate(items)}
         self._columns = [
             _Column(place, item, columns.get(item.code), rule_set, code_sets) for place, item in enumerate(items)
@@ -141,7 +146,7 @@ class Checker:
         ]
         watching = [one for one in (self._dates, self._profiles, self._references) if one.is_needed]
         self._row_checks: list[together.RowCheck] = [
-            *together.uniques(items, rules, self._tell),
+            *together.uniques(items, rules, self._tell, named),
             *crossing,
             *watching,
         ]
@@ -149,6 +154,13 @@ class Checker:
         """Rows taken so far."""
         self.bad_rows: set[int] = set()
         """Rows with an error so far; they are not to be loaded."""
+
+    def turn(self, row: int, columns: Mapping[str, int]) -> None:
+        """From this row on the items stand in these columns: another sheet of the same file begins."""
+        self._sheet_columns = [columns.get(item.code) for item in self._items]
+        for column, at in zip(self._columns, self._sheet_columns, strict=True):
+            column.index = -1 if at is None else at - 1
+        self._turns.append((row, self._sheet_columns))
 
     def take(self, row: int, values: Sequence[Cell]) -> tuple[Value | None, ...]:
         """Judge a row; its values in the items' order, None where a cell is empty or has an error."""
@@ -203,31 +215,35 @@ class Checker:
         """These rows in numbers, for drift to be measured against later."""
         return self._profiles.profile()
 
-    def end(self, missing: Mapping[Rule, Collection[tuple[Value, ...]]] | None = None) -> list[Finding]:
+    def end(self, answers: Answers | None = None) -> list[Finding]:
         """Everything that was found (and not drained), in the order of the sheet.
 
-        `missing` are of each reference rule the wanted values that the other resource does not have.
+        `answers` are the platform's to what is `wanted`; without them reference rules are told as not run.
         """
-        if missing is not None:
-            for lost in self._references.lost(missing):
-                column = self._sheet_columns[lost.place]
-                code = self._items[lost.place].code
-                shown = masked(lost.value)
-                for row in lost.rows:
-                    self._findings.append(
-                        Finding(row, column, code, RuleName.REFERENCE, lost.rule.severity, lost.message, shown)
-                    )
-                    if lost.rule.severity is Severity.ERROR:
-                        self.bad_rows.add(row)
-        self._answered = missing is not None
+        if answers is not None:
+            self._refer(answers)
         around, items = self._surroundings, {item.code: item for item in self._items}
-        where = dict(zip(items, self._sheet_columns, strict=True))
+        # Of several sheets none is the place of what concerns them all.
+        columns = self._sheet_columns if len(self._turns) == 1 else [None] * len(self._items)
+        where = dict(zip(items, columns, strict=True))
         self._findings += self._dates.findings(around.today, items, where)
         self._findings += lateness(self._rule_set, around)
         self._findings += drift(self._rule_set.rules, self.profile(), around.history, items, where)
         return sorted(self.drain(), key=in_sheets_order)
 
-    _answered = False
+    def _refer(self, answers: Answers) -> None:
+        self._answered = {*answers.missing, *answers.unable}
+        self._findings += [of_whole(rule, None, None, message) for rule, message in self._references.unable(answers)]
+        for lost in self._references.lost(answers):
+            code, severity, shown = self._items[lost.place].code, lost.rule.severity, masked(lost.value)
+            for row in lost.rows:
+                _, columns = self._turns[bisect_right(self._turns, row, key=lambda turn: turn[0]) - 1]
+                told = Finding(row, columns[lost.place], code, RuleName.REFERENCE, severity, lost.message, shown)
+                self._findings.append(told)
+            if severity is Severity.ERROR:
+                self.bad_rows.update(lost.rows)
+
+    _answered: Collection[Rule] = frozenset()
 
     @property
     def not_run(self) -> tuple[RuleName, ...]:
@@ -235,7 +251,7 @@ class Checker:
         around, lacking = self._surroundings, set[RuleName]()
         for rule in self._rule_set.rules:
             match rule.name:
-                case RuleName.REFERENCE if not self._answered:
+                case RuleName.REFERENCE if rule not in self._answered:
                     lacking.add(rule.name)
                 case RuleName.FRESHNESS if around.today is None or (not rule.items and around.history is None):
                     lacking.add(rule.name)

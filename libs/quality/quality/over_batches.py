@@ -21,7 +21,8 @@ DAYS: Final[Mapping[str, int]] = {
 """Days between two batches by the update frequency that an entry declares; `irregular` promises none."""
 
 
-def _whole(rule: Rule, item: str | None, column: int | None, message: str) -> Finding:
+def of_whole(rule: Rule, item: str | None, column: int | None, message: str) -> Finding:
+    """A finding that belongs to no row."""
     told = message if rule.advice is None else f"{message}；{rule.advice}"
     return Finding(None, column, item, rule.name, rule.severity, told, None)
 
@@ -60,7 +61,7 @@ class Dates:
                 )
             else:
                 continue
-            found.append(_whole(rule, code, columns[code], message))
+            found.append(of_whole(rule, code, columns[code], message))
         return found
 
 
@@ -75,7 +76,7 @@ def lateness(rule_set: RuleSet, around: Surroundings) -> list[Finding]:
             continue
         allowed = rule.days if rule.days is not None else DAYS.get(rule_set.update_frequency or "")
         if allowed is not None and passed > allowed:
-            found.append(_whole(rule, None, None, f"距上一批{passed}天，超过规定的{allowed}天"))
+            found.append(of_whole(rule, None, None, f"距上一批{passed}天，超过规定的{allowed}天"))
     return found
 
 
@@ -136,13 +137,13 @@ def drift(
             usual = median(shares[1:])
             if abs(shares[0] - usual) > bound:
                 message = f"“{items[code].name}”的{what}占{shares[0]:.1%}，以往各批为{usual:.1%}，变化超过{bound:.1%}"
-                found.append(_whole(rule, code, columns[code], message))
+                found.append(of_whole(rule, code, columns[code], message))
     return found
 
 
 def _rows_drift(rule: Rule, rows: int, usual: Decimal) -> list[Finding]:
     if rule.rows_drop is not None and rows < usual * (1 - rule.rows_drop):
-        return [_whole(rule, None, None, f"共{rows}行，以往各批为{usual:.0f}行，减少超过{rule.rows_drop:.1%}")]
+        return [of_whole(rule, None, None, f"共{rows}行，以往各批为{usual:.0f}行，减少超过{rule.rows_drop:.1%}")]
     if rule.rows_growth is not None and rows > usual * (1 + rule.rows_growth):
-        return [_whole(rule, None, None, f"共{rows}行，以往各批为{usual:.0f}行，增加超过{rule.rows_growth:.1%}")]
+        return [of_whole(rule, None, None, f"共{rows}行，以往各批为{usual:.0f}行，增加超过{rule.rows_growth:.1%}")]
     return []

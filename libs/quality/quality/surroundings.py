@@ -3,7 +3,7 @@
 A provider's own machine knows the day and nothing else; rules that need more are then told as not run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -47,3 +47,13 @@ class Wanted:
 
     rule: Rule
     values: frozenset[tuple[Value, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the platform says to what reference rules want; a rule that stands in neither was not answered."""
+
+    missing: Mapping[Rule, Collection[tuple[Value, ...]]]
+    """The wanted values that the other resource does not have."""
+    unable: Mapping[Rule, str]
+    """Why there is nothing to look the values up in, as a sentence for people; told once, for the whole."""

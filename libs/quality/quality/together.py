@@ -33,8 +33,13 @@ class RowCheck(Protocol):
     def take(self, row: int, values: Values) -> None: ...
 
 
-def uniques(items: Sequence[ItemLike], rules: Sequence[Rule], tell: Tell) -> list["Unique"]:
-    """What has to be unique: the key, the items that say so, and what rules declare; each once, as error if any is."""
+def uniques(
+    items: Sequence[ItemLike], rules: Sequence[Rule], tell: Tell, named: Callable[[int], str]
+) -> list["Unique"]:
+    """What has to be unique: the key, the items that say so, and what rules declare; each once, as error if any is.
+
+    `named` is what people call a row by its number.
+    """
     key = sorted((item for item in items if item.key_place is not None), key=lambda item: item.key_place or 0)
     groups: dict[tuple[str, ...], Unique] = {}
     asked: list[tuple[tuple[str, ...], Severity, str | None]] = (
@@ -47,7 +52,8 @@ def uniques(items: Sequence[ItemLike], rules: Sequence[Rule], tell: Tell) -> lis
         group = [items[places[code]] for code in codes]
         indexed = advice is None and severity is Severity.ERROR
         if codes not in groups:
-            groups[codes] = Unique(group, [places[code] for code in codes], severity, advice, tell, indexed=indexed)
+            at = [places[code] for code in codes]
+            groups[codes] = Unique(group, at, severity, advice, tell, named, indexed=indexed)
     return list(groups.values())
 
 
@@ -64,10 +70,11 @@ class Unique:
         severity: Severity,
         advice: str | None,
         tell: Tell,
+        named: Callable[[int], str],
         *,
         indexed: bool,
     ) -> None:
-        self._places, self._tell, self._severity = places, tell, severity
+        self._places, self._tell, self._severity, self._named = places, tell, severity, named
         self._names = "、".join(item.name for item in group)
         self._advice = "" if advice is None else f"；{advice}"
         self._seen: dict[object, int] = {}
@@ -91,7 +98,7 @@ class Unique:
             return
         first = self._seen.setdefault(picked, row)
         if first != row:
-            message = f"“{self._names}”与第{first}行重复{self._advice}"
+            message = f"“{self._names}”与{self._named(first)}重复{self._advice}"
             self._tell(row, self._places[0], RuleName.UNIQUE, self._severity, message)
 
 

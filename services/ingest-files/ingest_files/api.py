@@ -76,6 +76,7 @@ class BegunOut(Out):
 
 class FindingOut(Out):
     place: int
+    sheet: str | None
     row: int | None
     column: int | None
     item: str | None
@@ -127,6 +128,7 @@ def routes(desk: Desk) -> APIRouter:
         return [
             FindingOut(
                 place=row.place,
+                sheet=row.sheet,
                 row=row.row,
                 column=row.col,
                 item=row.item,

@@ -1,7 +1,7 @@
 """Two doors to the exchange store: one that makes tables, one that loads."""
 
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -9,11 +9,13 @@ import asyncpg
 
 from common import db
 from common.errors import Unwell
-from exchange import batches, loading, making
+from common.events import Item
+from exchange import batches, lacking, loading, making
 from exchange.batches import Batch
 from exchange.layout import Resource
 from exchange.loading import Loaded, Rows
 from exchange.ways import Way
+from quality.cells import Value
 
 # SQLSTATE classes and codes of a store that is away or busy rather than of rows that are wrong.
 _AWAY: Final = ("08", "53", "57", "58")
@@ -125,6 +127,13 @@ class ExchangeStore:
             )
             async for one in found:
                 yield one
+
+    async def lacking(
+        self, *, version: str, items: Sequence[Item], values: Collection[tuple[Value, ...]]
+    ) -> set[tuple[Value, ...]]:
+        """Values that stand in no row of a resource version; as `lacking.lacking`."""
+        async with self._opened(self._loader_url, "loader") as connection:
+            return await lacking.lacking(connection, version=version, items=items, values=values)
 
     async def batches(self, version: str, limit: int) -> list[Batch]:
         """The batches of a resource version, the newest first."""

@@ -20,7 +20,6 @@ SheetName = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*
 
 class IntakeIn(In):
     profile: Profile
-    whole: Annotated[bool, Field(description="是否允许整体导入超过2000行的大文件")] = False
 
 
 class CorrectionIn(In):
@@ -36,7 +35,6 @@ class CorrectionIn(In):
 class IntakeOut(Out):
     entry: str
     profile: Profile
-    whole: bool
     titles: dict[str, str | None]
     headers: dict[str, list[int]]
     set_by: str | None
@@ -47,7 +45,6 @@ class IntakeOut(Out):
         return cls(
             entry=intake.entry,
             profile=intake.profile,
-            whole=intake.whole,
             titles=dict(intake.titles),
             headers={sheet: list(rows) for sheet, rows in intake.headers.items()},
             set_by=intake.set_by,
@@ -85,7 +82,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.put("/entries/{entry}/intake", tags=["识别"], summary="选择严格形式或引导形式")
     async def choose(entry: EntryCode, body: IntakeIn, caller: Authenticated) -> IntakeOut:
         async with desk.db.begin() as tx:
-            chosen = await guiding.choose(tx, entry, body.profile, whole=body.whole, caller=caller, clock=desk.clock)
+            chosen = await guiding.choose(tx, entry, body.profile, caller=caller, clock=desk.clock)
         return IntakeOut.of(chosen)
 
     @router.post("/entries/{entry}/corrections", tags=["识别"], summary="更正识别结果，以后的文件照此读取")

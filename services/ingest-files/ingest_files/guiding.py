@@ -42,9 +42,7 @@ async def intake(tx: AsyncSession, entry: str, caller: Caller) -> Intake:
     return await mappings.intake(tx, entry)
 
 
-async def choose(
-    tx: AsyncSession, entry: str, profile: Profile, *, whole: bool, caller: Caller, clock: Clock
-) -> Intake:
+async def choose(tx: AsyncSession, entry: str, profile: Profile, *, caller: Caller, clock: Clock) -> Intake:
     """The provider says by which profile its files are read; what it corrected before stays.
 
     Raises:
@@ -52,7 +50,7 @@ async def choose(
     """
     await _own(tx, entry, caller)
     held = await mappings.intake(tx, entry, lock=True)
-    chosen = replace(held, profile=profile, whole=whole, set_by=caller.account, set_at=clock())
+    chosen = replace(held, profile=profile, set_by=caller.account, set_at=clock())
     await mappings.save_intake(tx, chosen)
     return chosen
 

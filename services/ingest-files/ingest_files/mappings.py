@@ -22,7 +22,6 @@ class IntakeRow(Rows, table=True):
 
     entry: str = Field(primary_key=True)
     profile: str
-    whole: bool
     titles: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     headers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     set_by: str
@@ -47,7 +46,6 @@ async def intake(tx: AsyncSession, entry: str, *, lock: bool = False) -> Intake:
     return Intake(
         entry=row.entry,
         profile=Profile(row.profile),
-        whole=row.whole,
         titles=row.titles,
         headers={sheet: tuple(rows) for sheet, rows in row.headers.items()},
         set_by=row.set_by,
@@ -60,7 +58,6 @@ async def save_intake(tx: AsyncSession, new: Intake) -> None:
     values = {
         "entry": new.entry,
         "profile": new.profile.value,
-        "whole": new.whole,
         "titles": dict(new.titles),
         "headers": {sheet: list(rows) for sheet, rows in new.headers.items()},
         "set_by": new.set_by,

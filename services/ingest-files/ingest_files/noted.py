@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, func
+from sqlalchemy import Column, func, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,9 +14,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from common.clock import local_day
 from common.db import Db
 from common.events import CatalogChanged
+from exchange.ways import Way
 from ingest_files import store
 from ingest_files.domain.judgement import Good
-from ingest_files.domain.uploads import Entry, State
+from ingest_files.domain.uploads import Entry
 from ingest_files.store import FindingRow, Rows, UploadRow
 from quality.model import RuleSet
 from quality.surroundings import COMPARED, History, Profile, Surroundings
@@ -36,7 +37,7 @@ class EntryRulesRow(Rows, table=True):
 
 
 class BatchNumbersRow(Rows, table=True):
-    """A batch in numbers, for drift; it counts once its upload is loaded."""
+    """A batch in numbers, for drift; it counts once its upload or push is loaded."""
 
     __tablename__ = "batch_numbers"
 
@@ -65,20 +66,27 @@ async def rule_set(tx: AsyncSession, entry: Entry) -> RuleSet:
     return replace(RuleSet.of_entry({**declared, "items": []}), items=entry.items)
 
 
-async def surroundings(tx: AsyncSession, entry: Entry, at: datetime) -> Surroundings:
-    """The day in Beijing, and the batches of this resource version that files brought before."""
-    query = (
-        select(BatchNumbersRow, UploadRow.done_at)
-        .join(UploadRow, col(UploadRow.id) == col(BatchNumbersRow.upload))
-        .where(UploadRow.resource_version == entry.resource_version, UploadRow.state == State.LOADED.value)
-        .order_by(col(UploadRow.done_at).desc())
-        .limit(COMPARED)
+async def surroundings(tx: AsyncSession, entry: Entry, way: Way, at: datetime) -> Surroundings:
+    """The day in Beijing, and the batches that files and pushes brought to this resource version before.
+
+    The numbers are those of batches that came in the same way: an update of ten rows is no sudden loss of the others.
+    """
+    given = {"version": entry.resource_version, "way": way.value, "most": COMPARED}
+    newest = (await tx.execute(text(f"select max(done_at) from ({_DONE}) done"), given)).scalar_one()  # noqa: S608  our own
+    query = text(
+        f"select n.rows, n.nulls, n.distinct_values from batch_numbers n join ({_DONE}) done on done.id = n.upload"  # noqa: S608
+        " where done.way = :way order by done.done_at desc limit :most"
     )
-    found = (await tx.exec(query)).all()
-    profiles = tuple(Profile(rows=row.rows, nulls=row.nulls, distinct=row.distinct_values) for row, _ in found)
-    newest = next((done_at for _, done_at in found if done_at is not None), None)
+    found = (await tx.execute(query, given)).all()
+    profiles = tuple(Profile(rows=rows, nulls=nulls, distinct=distinct) for rows, nulls, distinct in found)
     history = History(newest=None if newest is None else local_day(newest), profiles=profiles)
     return Surroundings(today=local_day(at), history=history)
+
+
+_DONE: Final = (
+    "select id, way, done_at from upload where resource_version = :version and state = 'loaded' union all"
+    " select id, way, done_at from push where resource_version = :version and state = 'loaded'"
+)
 
 
 async def keep(database: Db, upload: UUID, good: Good) -> None:

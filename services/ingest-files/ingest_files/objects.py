@@ -30,6 +30,7 @@ from ingest_files.domain.judgement import Bad
 from ingest_files.domain.objects import Found, Object, State
 from ingest_files.domain.uploads import Entry
 from ingest_files.pieces import Pieces
+from ingest_files.referring import Referring
 from ingest_files.scanning import Scanner
 from ingest_files.service import Desk
 
@@ -170,7 +171,8 @@ class Keeping:
             except Refusal as refused:
                 told = sha256 or hashlib.sha256(b"").hexdigest()
                 return await self._refuse(held.id, told, refused.code, refused.message, {})
-        judged = pushes.judge([row], rule_set, code_sets)
+        referring = Referring(desk.db, desk.exchange)
+        judged = await referring.ended(pushes.judge([row], rule_set, code_sets), entry, Way.APPEND)
         if isinstance(judged, Bad):
             text = "；".join(one.message for one in judged.findings)[:1000]
             rules = Counter(one.rule for one in judged.findings)

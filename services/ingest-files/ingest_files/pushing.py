@@ -19,10 +19,11 @@ from exchange.ways import Way
 from ingest_files import errors, noted, store
 from ingest_files.blobs import Blobs
 from ingest_files.domain import judgement, pushes
-from ingest_files.domain.judgement import Bad, Good
+from ingest_files.domain.judgement import Bad, Good, Rules
 from ingest_files.domain.pushes import Push, State
 from ingest_files.domain.uploads import Entry
 from ingest_files.exchange_store import ExchangeStore
+from ingest_files.referring import Referring
 
 SENDER: Final = "service:gateway"
 """Who brings pushes: it has authenticated, metered and recorded them. Nobody else is heard."""
@@ -74,6 +75,7 @@ class Pushing:
             entry = await _entry(tx, sent)
             rule_set = await noted.rule_set(tx, entry)
             code_sets = await store.code_sets(tx, rule_set.code_sets)
+            around = await noted.surroundings(tx, entry, sent.way, self.clock())
             await store.serialize_pushes(tx, sent.service)
             push = await self._before(tx, sent, sha256) or self._new(sent, sha256)
             if push.state is State.LOADED:
@@ -87,12 +89,10 @@ class Pushing:
                 if push.object_version is None:
                     push = replace(push, object_version=version)
                     await store.save_push(tx, push)
-        read = pushes.read(sent.rows)
-        judged = read if isinstance(read, Bad) else pushes.judge(read, rule_set, code_sets)
-        bad = _unfit(push, entry) or (judged if isinstance(judged, Bad) else None)
+        bad = _unfit(push, entry)
         if bad is None:
-            assert isinstance(judged, Good)
-            bad = await self._load(push, entry, judged)
+            judged = await self._judged(sent, entry, Rules(code_sets, rule_set, around))
+            bad = judged if isinstance(judged, Bad) else await self._load(push, entry, judged)
         return await self._reject(push.id, bad) if bad is not None else await self._finish(push.id)
 
     async def _before(self, tx: AsyncSession, sent: Sent, sha256: str) -> Push | None:
@@ -137,7 +137,18 @@ class Pushing:
             committed_at=None,
         )
 
+    async def _judged(self, sent: Sent, entry: Entry, rules: Rules) -> Good | Bad:
+        """The rows by the very rules of files."""
+        read = pushes.read(sent.rows)
+        if isinstance(read, Bad):
+            return read
+        assert rules.rule_set is not None
+        judged = pushes.judge(read, rules.rule_set, rules.code_sets, rules.around)
+        return await Referring(self.db, self.exchange).ended(judged, entry, sent.way)
+
     async def _load(self, push: Push, entry: Entry, good: Good) -> Bad | None:
+        async with self.db.begin() as tx:
+            await noted.add_numbers(tx, push.id, good.profile)
         try:
             await self.exchange.load(
                 version=push.resource_version,

@@ -123,4 +123,5 @@ def _finding(row: FindingRow) -> Finding:
         message=row.message,
         severity=Severity(row.severity),
         value=row.value,
+        sheet=row.sheet,
     )

@@ -68,6 +68,7 @@ class FindingRow(Rows, table=True):
     message: str
     severity: str
     value: str | None
+    sheet: str | None
 
 
 class PushRow(Rows, table=True):
@@ -288,6 +289,7 @@ async def add_findings(tx: AsyncSession, upload_id: UUID, findings: Iterable[Fin
                 "message": finding.message,
                 "severity": finding.severity.value,
                 "value": finding.value,
+                "sheet": finding.sheet,
             }
             for place, finding in some
         ]

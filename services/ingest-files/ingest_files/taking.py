@@ -21,6 +21,7 @@ from ingest_files.domain.limits import Limits
 from ingest_files.domain.mapping import Intake
 from ingest_files.domain.uploads import Entry, Upload
 from ingest_files.exchange_store import ExchangeStore
+from ingest_files.referring import Referring
 from ingest_files.whole import WHOLE, Loader
 from sheets.cells import Workbook
 from sheets.errors import Reason, Unreadable
@@ -63,7 +64,7 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
             return
         rule_set = await noted.rule_set(tx, entry) if entry else None
         code_sets = await store.code_sets(tx, rule_set.code_sets) if rule_set else {}
-        around = await noted.surroundings(tx, entry, desk.clock()) if entry else None
+        around = await noted.surroundings(tx, entry, held.way, desk.clock()) if entry else None
         intake = await mappings.intake(tx, held.entry)
         allowed = await loadings.loading(tx, held.entry)
     if entry is None:
@@ -73,10 +74,9 @@ async def take_file(event: FileReceived, meta: Meta, desk: Desk) -> None:
         # Something came between the rows and their result. They are what was read then, and nothing is judged anew.
         await _finish(loaded, held, meta, desk)
         return
-    intake = replace(intake, whole=intake.whole or allowed.whole)
-    job = _Job(event, meta, desk, held, entry, Rules(code_sets, rule_set, around), intake)
+    job = _Job(event, meta, desk, held, entry, Rules(code_sets, rule_set, around), intake, allowed.whole)
     try:
-        await (_take_whole(job) if allowed.whole and job.is_plain else _take_short(job))
+        await (_take_whole(job) if job.whole and job.is_plain else _take_short(job))
     except (errors.ObjectGone, errors.FileTooLarge) as refused:
         # Nobody but an administrator of the object store can bring this about; the file still gets its result.
         await _reject(Bad(refused.code, refused.message), hashlib.sha256(b"").hexdigest(), held, meta, desk)
@@ -93,6 +93,8 @@ class _Job:
     entry: Entry
     rules: Rules
     intake: Intake
+    whole: bool
+    """Whether its files may have any length."""
 
     @property
     def is_plain(self) -> bool:
@@ -110,7 +112,7 @@ class _Job:
 async def _take_short(job: _Job) -> None:
     """A file that is held in memory."""
     event, held, entry, desk = job.event, job.held, job.entry, job.desk
-    most = MAX_IN_MEMORY if job.intake.whole else MAX_BYTES
+    most = MAX_IN_MEMORY if job.whole else MAX_BYTES
     content = await desk.blobs.get(event.bucket, event.object_key, event.object_version, most=most)
     again = await job.is_current(content.sha256)
     judged = judgement.duplicate() if again else await _judge(content, job)
@@ -138,19 +140,33 @@ async def _take_whole(job: _Job) -> None:
 
 
 async def _judge(content: Content, job: _Job) -> Good | Bad:
-    held, entry, intake = job.held, job.entry, job.intake
+    held, entry = job.held, job.entry
     # Deletes are stated in the annex's form.
-    guided = intake.profile is Profile.GUIDED and held.mark is None and held.way is not Way.DELETE
+    of_annex = held.mark is not None or held.way is Way.DELETE
+    intake = replace(job.intake, profile=Profile.STRICT) if of_annex else job.intake
+    limits = intake.limits(whole=job.whole)
     try:
-        workbook = await read_workbook(content.data, intake.limits if guided else STRICT)
+        workbook = await read_workbook(content.data, limits)
     except Unreadable as refused:
         return judgement.unreadable(refused.reason.value, str(refused))
-    if not guided:
-        return judgement.judge(workbook, held.name, entry, *job.rules, way=held.way, mark=held.mark)
-    judged = await asyncio.to_thread(mapping.judge, workbook, held.name, entry, intake, *job.rules)
-    async with job.desk.db.begin() as tx:
-        await mappings.save_detection(tx, held.id, judged.detected)
-    return judged.result
+    judged: judgement.Judged
+    if intake.profile is Profile.STRICT:
+        judged = await asyncio.to_thread(
+            judgement.judge,
+            workbook,
+            held.name,
+            entry,
+            *job.rules,
+            way=held.way,
+            mark=held.mark,
+            max_rows=limits.data_rows,
+        )
+    else:
+        found = await asyncio.to_thread(mapping.judge, workbook, held.name, entry, intake, *job.rules)
+        async with job.desk.db.begin() as tx:
+            await mappings.save_detection(tx, held.id, found.detected)
+        judged = found.result
+    return await Referring(job.desk.db, job.desk.exchange).ended(judged, entry, held.way)
 
 
 async def read_workbook(data: bytes, limits: SheetLimits) -> Workbook:

@@ -79,7 +79,7 @@ async def relations(store):
     ("role", "functions"),
     [
         (READER, set()),
-        (LOADER, {"open_stage", "merge", "add", "open_table", "close_table", "take_back"}),
+        (LOADER, {"open_stage", "merge", "add", "open_table", "close_table", "take_back", "lacking"}),
         (KEEPER, set()),
     ],
 )

@@ -30,8 +30,8 @@ async def taken(ingest, rows, name=FILE):
     return await ingest.upload(event.upload)
 
 
-async def choose(ingest, profile="guided", **more):
-    answer = await ingest.as_().put(f"/entries/{ingest.entry}/intake", {"profile": profile, **more})
+async def choose(ingest, profile="guided"):
+    answer = await ingest.as_().put(f"/entries/{ingest.entry}/intake", {"profile": profile})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -43,10 +43,14 @@ async def correct(ingest, **body):
 class TestChoosing:
     async def test_a_resource_is_strict_until_its_provider_says_otherwise(self, ingest):
         told = (await ingest.as_().get(f"/entries/{ingest.entry}/intake")).json()
-        assert (told["profile"], told["whole"], told["titles"], told["set_by"]) == ("strict", False, {}, None)
+        assert (told["profile"], told["titles"], told["set_by"]) == ("strict", {}, None)
         assert (await taken(ingest, MESSY))["state"] == "rejected"
-        told = await choose(ingest, whole=True)
-        assert (told["profile"], told["whole"], told["set_by"]) == ("guided", True, "mzj.somebody")
+        told = await choose(ingest)
+        assert (told["profile"], told["set_by"]) == ("guided", "mzj.somebody")
+
+    async def test_whether_files_may_have_any_length_is_said_elsewhere(self, ingest):
+        answer = await ingest.as_().put(f"/entries/{ingest.entry}/intake", {"profile": "guided", "whole": True})
+        assert answer.status_code == 422
 
     async def test_only_the_provider_may_choose_and_correct(self, ingest):
         for path, body in (("intake", {"profile": "guided"}), ("corrections", {"titles": {}})):

@@ -100,7 +100,7 @@ class TestRefusedFiles:
         message = "“街道代码”与第2行重复"
         place = {"place": 0, "row": 3, "column": 2, "item": "street_code", "rule": "unique", "message": message}
         # The value is shown masked.
-        assert findings == [{**place, "severity": "error", "value": "31*****01"}]
+        assert findings == [{**place, "sheet": None, "severity": "error", "value": "31*****01"}]
         (told,) = await ingest.results(event.upload)
         assert isinstance(told, BatchRejected)
         assert [(count.rule, count.count) for count in told.findings] == [("unique", 1)]

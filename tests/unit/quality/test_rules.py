@@ -7,10 +7,12 @@ from decimal import Decimal
 import pytest
 
 from quality.check_digits import idcard_fault, uscc_doubt
+from quality.checking import Checker
 from quality.compiling import verify
 from quality.errors import BadEntry, BadRule
 from quality.model import Comparison, Rule, RuleName, RuleSet, Severity, Thresholds, refuses
-from quality.surroundings import History, Profile, Surroundings
+from quality.references import References
+from quality.surroundings import Answers, History, Profile, Surroundings
 from tests.support.checked import check
 from tests.support.items import day, integer, numeric, text
 
@@ -98,9 +100,60 @@ def test_references_are_told_at_every_row_once_the_platform_answered():
     assert checked.checker.not_run == (R.REFERENCE,)
     (wanted,) = checked.checker.wanted()
     assert wanted.values == {("x",), ("y",)}
-    told = checked.checker.end({rule: {("x",)}})
-    assert [(one.row, one.rule) for one in told] == [(2, R.REFERENCE), (4, R.REFERENCE)]
+    told = checked.checker.end(Answers(missing={rule: {("x",)}}, unable={}))
+    assert [(one.row, one.column, one.rule, one.value) for one in told] == [
+        (2, 1, R.REFERENCE, "*"),
+        (4, 1, R.REFERENCE, "*"),
+    ]
     assert checked.checker.not_run == ()
+    assert checked.checker.bad_rows == {2, 4}
+
+
+def test_a_reference_that_cannot_be_looked_up_is_told_once_and_belongs_to_no_row():
+    rule = Rule(name=R.REFERENCE, items=("a",), resource="307001-000001", target_items=("code",))
+    checked = check(ITEMS, AT, [(2, ["x"]), (3, ["y"])], {}, (rule,))
+    (told,) = checked.checker.end(Answers(missing={}, unable={rule: "还没有数据"}))
+    assert (told.row, told.rule, told.severity, told.message) == (None, R.REFERENCE, Severity.ERROR, "还没有数据")
+    assert checked.checker.not_run == ()
+
+
+def test_one_rule_that_was_not_answered_is_not_run_whatever_was_said_of_another():
+    one, other = (
+        Rule(name=R.REFERENCE, items=("a",), resource=f"307001-00000{n}", target_items=("code",)) for n in (1, 2)
+    )
+    checked = check(ITEMS, AT, [(2, ["x"])], {}, (one, other))
+    checked.checker.end(Answers(missing={one: ()}, unable={}))
+    assert checked.checker.not_run == (R.REFERENCE,)
+
+
+def test_more_values_than_are_looked_up_break_the_rule_itself():
+    rule = Rule(name=R.REFERENCE, items=("a",), resource="307001-000001", target_items=("code",))
+    asked = References([rule], {"a": 0}, most=2)
+    for row, value in enumerate(["x", "y", "x", "z"], 2):
+        asked.take(row, [value])
+    (wanted,) = asked.wanted()
+    assert wanted.values == {("x",), ("y",)}
+    ((told, why),) = asked.unable(Answers(missing={rule: ()}, unable={}))
+    assert told is rule
+    assert "超过2个" in why
+
+
+def test_rows_of_another_sheet_have_columns_and_names_of_their_own():
+    rule = Rule(name=R.REFERENCE, items=("a",), resource="307001-000001", target_items=("code",))
+    items = (text("a", unique=True),)
+    checker = Checker(RuleSet(items=items, rules=(rule,)), {"a": 1}, {}, named=lambda row: f"<{row}>")
+    checker.take(2, ["x"])
+    checker.turn(100, {"a": 3})
+    checker.take(102, [None, None, "x"])
+    checker.take(103, [None, None, "y"])
+    told = checker.end(Answers(missing={rule: {("x",), ("y",)}}, unable={}))
+    assert [(one.row, one.column, one.rule) for one in told] == [
+        (2, 1, R.REFERENCE),
+        (102, 3, R.REFERENCE),
+        (102, 3, R.UNIQUE),
+        (103, 3, R.REFERENCE),
+    ]
+    assert told[2].message == "“a项”与<2>重复"
 
 
 def test_thresholds_tolerate_as_many_bad_rows_as_every_bound_allows():

@@ -1,7 +1,7 @@
 """Judges a file that was read: its name, its form, its columns, every cell; rows to load, or every finding."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -9,14 +9,16 @@ import quality.model
 from common.events import Item
 from exchange.ways import Way
 from ingest_files.domain import differing, marks
+from ingest_files.domain.asked import Open
 from ingest_files.domain.differing import Difference
+from ingest_files.domain.turns import Numbers, Turn
 from ingest_files.domain.uploads import Entry
 from quality.cells import Cell, Value
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.model import CodeSets, RuleName, RuleSet, Severity
-from quality.surroundings import Profile, Surroundings
-from sheets.annex import AnnexTable, NotAnnexForm, read_annex
+from quality.surroundings import Answers, Profile, Surroundings
+from sheets.annex import MAX_ROWS, AnnexTable, NotAnnexForm, read_annex
 from sheets.cells import Workbook
 from sheets.findings import Finding as FormFinding
 from sheets.names import check_name
@@ -26,6 +28,9 @@ FORM: Final = "not-annex-form"
 STRUCTURE: Final = "structure-mismatch"
 QUALITY: Final = "quality"
 UNREADABLE: Final = "unreadable"
+SEVERAL: Final = "、"
+MAX_SHEETS: Final = 1000
+"""Characters of the names of a file's sheets that its batch keeps."""
 LEAST_RETYPED: Final = 3
 """Values of an item that must all have another type before its column is called one of that type."""
 
@@ -42,14 +47,17 @@ class Finding:
     severity: Severity = Severity.ERROR
     value: str | None = None
     """Masked."""
+    sheet: str | None = None
+    """Of a file that may have several."""
 
 
 Rows = list[tuple[int, tuple[Value | None, ...]]]
+_NOBODY: Final = Answers(missing={}, unable={})
 
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """The rows of a file, ready to be loaded: (row of the file, values in the items' order)."""
+    """The rows of a file, ready to be loaded: (number of the row (`domain.turns`), values in the items' order)."""
 
     rows: Rows
     findings: tuple[Finding, ...] = ()
@@ -58,6 +66,7 @@ class Good:
     gone: Rows = field(default_factory=list)
     """Rows whose keys are to be taken away; beside those they may be empty."""
     sheet: str | None = None
+    """The sheet whose rows they are; of several sheets all names in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,9 @@ class Bad:
     def counts(self) -> dict[str, int]:
         """How often each rule was broken."""
         return dict(Counter(finding.rule for finding in self.findings) if self.tally is None else self.tally)
+
+
+Judged = Good | Bad | Open[Good | Bad]
 
 
 def duplicate() -> Bad:
@@ -106,7 +118,9 @@ def judge(
     around: Surroundings | None = None,
     way: Way = Way.REPLACE,
     mark: str | None = None,
-) -> Good | Bad:
+    *,
+    max_rows: int = MAX_ROWS,
+) -> Judged:
     """The rows of a workbook in the annex's form for this entry, or all that is wrong with it.
 
     `mark` is the title of a column that says of each row of an upsert whether it is to be deleted.
@@ -115,40 +129,49 @@ def judge(
     if named:
         return of_form(named)
     try:
-        table = read_annex(workbook)
+        table = read_annex(workbook, max_rows=max_rows)
     except NotAnnexForm as refused:
         return of_form(refused.findings)
     rule_set = rule_set or RuleSet(items=entry.items)
     titles = [(title.column, title.text) for title in table.titles]
     rows, sheet = _rows(table), table.sheet or None
     if way is Way.DELETE or mark is not None:
-        return _judge_marked(entry, rule_set, titles, rows, code_sets, sheet, way, mark)
+        return _judge_marked(entry, Rules(code_sets, rule_set, around), titles, rows, sheet, way, mark)
     places, misfits = match_columns(entry.items, titles)
     if misfits:
         return misfit(entry.items, titles)
-    result = check(rule_set, places, rows, code_sets, around)
-    if isinstance(result, Good):
-        return replace(result, sheet=sheet)
-    return _retyped(entry.items, places, rows, result) or result
+
+    def ended(result: Good | Bad) -> Good | Bad:
+        if isinstance(result, Good):
+            return replace(result, sheet=sheet)
+        return _retyped(entry.items, places, rows, result) or result
+
+    judged = check(rule_set, [Turn(places, rows)], code_sets, around)
+    return judged.then(ended) if isinstance(judged, Open) else ended(judged)
 
 
 def _judge_marked(
     entry: Entry,
-    rule_set: RuleSet,
+    rules: Rules,
     titles: Sequence[tuple[int, str]],
     rows: Sequence[tuple[int, Sequence[Cell]]],
-    code_sets: CodeSets,
     sheet: str | None,
     way: Way,
     mark: str | None,
-) -> Good | Bad:
-    found = marks.judge(entry.items, rule_set, titles, rows, code_sets, way=way, mark=mark)
-    findings = tuple(map(told, found.findings))
-    if isinstance(found, marks.Apart):
-        return Good(found.rows, findings, gone=found.gone, sheet=sheet)
-    if found.titles is not None:
-        return misfit(entry.items, found.titles, findings)
-    return Bad(QUALITY, f"数据质量检查发现{len(findings)}处问题，未导入任何数据", findings)
+) -> Judged:
+    assert rules.rule_set is not None
+    given = marks.Given(entry.items, rules.rule_set, rules.code_sets, rules.around, way, mark)
+
+    def ended(found: marks.Apart | marks.Wrong) -> Good | Bad:
+        findings = tuple(map(told, found.findings))
+        if isinstance(found, marks.Apart):
+            return Good(found.rows, findings, found.profile, gone=found.gone, sheet=sheet)
+        if found.titles is not None:
+            return misfit(entry.items, found.titles, findings)
+        return Bad(QUALITY, f"数据质量检查发现{len(findings)}处问题，未导入任何数据", findings)
+
+    judged = marks.judge(given, titles, rows)
+    return judged.then(ended) if isinstance(judged, Open) else ended(judged)
 
 
 def misfit(items: Sequence[Item], titles: Sequence[tuple[int, str]], more: Sequence[Finding] = ()) -> Bad:
@@ -185,29 +208,43 @@ def _cell(cells: Sequence[Cell], column: int) -> Cell:
     return cells[column - 1] if column <= len(cells) else None
 
 
-def check(
-    rule_set: RuleSet,
-    places: dict[str, int],
-    rows: Iterable[tuple[int, Sequence[Cell]]],
-    code_sets: CodeSets,
-    around: Surroundings | None = None,
-) -> Good | Bad:
-    """Every row against every rule, in one pass; the rows that may be loaded, or everything that is wrong."""
-    checker = Checker(rule_set, places, code_sets, around)
-    taken = [(number, checker.take(number, cells)) for number, cells in rows]
-    findings = checker.end()
-    found = tuple(told(finding) for finding in findings)
-    found += tuple(_not_run(rule) for rule in checker.not_run if rule is RuleName.REFERENCE)
-    if quality.model.refuses(findings, checker.records, rule_set.thresholds):
-        return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found, checker.profile())
-    kept = [row for row in taken if row[0] not in checker.bad_rows] if checker.bad_rows else taken
-    return Good(kept, found, checker.profile())
+def check(rule_set: RuleSet, turns: Sequence[Turn], code_sets: CodeSets, around: Surroundings | None = None) -> Judged:
+    """Every row of every sheet against every rule, in one pass; the rows that may be loaded, or all that is wrong."""
+    numbers = Numbers([turn.sheet for turn in turns])
+    checker = Checker(rule_set, turns[0].places, code_sets, around, numbers.named)
+    taken: Rows = []
+    for place, turn in enumerate(turns):
+        if place:
+            checker.turn(numbers.number(place, 0), turn.places)
+        for row, cells in turn.rows:
+            number = numbers.number(place, row)
+            taken.append((number, checker.take(number, cells)))
+    checked = _Checked(rule_set, checker, taken, numbers)
+    wanted = checker.wanted()
+    return Open(wanted, checked.kept(), checked.end) if wanted else checked.end(_NOBODY)
 
 
-def _not_run(rule: RuleName) -> Finding:
-    """That a declared rule was not run is told with each file: nobody shall take its silence for a pass."""
-    text = f"已声明的规则“{rule.value}”这次没有执行（平台尚不能回答它所问的），请自行核对"
-    return Finding(row=None, column=None, item=None, rule=rule.value, message=text, severity=Severity.WARNING)
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """Rows that were gone over; their references may be unanswered."""
+
+    rule_set: RuleSet
+    checker: Checker
+    taken: Rows
+    numbers: Numbers
+
+    def kept(self) -> Rows:
+        bad = self.checker.bad_rows
+        return [row for row in self.taken if row[0] not in bad] if bad else self.taken
+
+    def end(self, answers: Answers) -> Good | Bad:
+        findings = self.checker.end(answers)
+        found = tuple(told(finding, self.numbers) for finding in findings)
+        profile = self.checker.profile()
+        if quality.model.refuses(findings, self.checker.records, self.rule_set.thresholds):
+            return Bad(QUALITY, f"数据质量检查发现{len(found)}处问题，未导入任何数据", found, profile)
+        sheets = [sheet for sheet in self.numbers.sheets if sheet]
+        return Good(self.kept(), found, profile, sheet=SEVERAL.join(sheets)[:MAX_SHEETS] or None)
 
 
 def _rows(table: AnnexTable) -> list[tuple[int, Sequence[Cell]]]:
@@ -230,16 +267,20 @@ def of_form(findings: Sequence[FormFinding]) -> Bad:
     return Bad(FORM, f"文件不符合格式文件要求，共{len(found)}处：{found[0].message}", found)
 
 
-def told(finding: quality.model.Finding) -> Finding:
-    """A finding of the rules as this service keeps it."""
+def told(finding: quality.model.Finding, numbers: Numbers | None = None) -> Finding:
+    """A finding of the rules as this service keeps it; `numbers` say its row and sheet, where its file has several."""
+    row, sheet = finding.row, None
+    if numbers is not None and row is not None:
+        row, sheet = numbers.row(row), numbers.sheet(row)
     return Finding(
-        row=finding.row,
+        row=row,
         column=finding.column,
         item=finding.item,
         rule=finding.rule.value,
         message=finding.message,
         severity=finding.severity,
         value=finding.value,
+        sheet=sheet,
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 from common.events import Item
 from ingest_files import errors
 from ingest_files.domain import judgement
+from ingest_files.domain.asked import Open
 from ingest_files.domain.judgement import Bad, Finding, Good, Rules
+from ingest_files.domain.turns import Turn
 from ingest_files.domain.uploads import Entry
 from quality.model import CodeSets, RuleSet, Severity
-from quality.surroundings import Profile as Numbers
 from quality.surroundings import Surroundings
 from sheets.cells import Workbook
 from sheets.guided.detecting import Layout, detect
@@ -31,6 +32,8 @@ NO_DATA: Final = "no-data"
 PARTED: Final = replace(GUIDED, inflated_bytes=STRICT.inflated_bytes, file_bytes=STRICT.file_bytes)
 """Where a resource does not allow whole loads, more rows are read than the annex allows, but no larger package."""
 WHOLE: Final = replace(GUIDED, inflated_bytes=512 * MIB)
+STRICT_WHOLE: Final = replace(WHOLE, columns=STRICT.columns, scope=STRICT.scope, allowed=STRICT.allowed, lenient=False)
+"""The annex's form at any length, for resources whose declared rules are checked in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,6 @@ class Intake:
 
     entry: str
     profile: Profile = Profile.STRICT
-    whole: bool = False
-    """Whether large files are taken as one: a package may then inflate to 512 MiB."""
     titles: Mapping[str, str | None] = field(default_factory=dict)
     """Items by title (`folded`), as corrected; None: the column is no item."""
     headers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -48,12 +49,11 @@ class Intake:
     set_by: str | None = None
     set_at: datetime | None = None
 
-    @property
-    def limits(self) -> Limits:
-        """The bounds within which its files are read."""
+    def limits(self, *, whole: bool) -> Limits:
+        """The bounds within which its files are read; `whole`: they may have any length."""
         if self.profile is Profile.STRICT:
-            return STRICT
-        return WHOLE if self.whole else PARTED
+            return STRICT_WHOLE if whole else STRICT
+        return WHOLE if whole else PARTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class DetectedSheet:
 class Judged:
     """A file of the guided profile: its rows or why it is refused, and what was found either way."""
 
-    result: Good | Bad
+    result: judgement.Judged
     detected: tuple[DetectedSheet, ...]
 
 
@@ -142,10 +142,15 @@ def judge(
     if not matched:
         findings = tuple(judgement.told(one) for one in general)
         return Judged(Bad(NO_DATA, "没有找到数据：各工作表都没有可以作为记录的行", findings), detected)
-    form = [*general, *(one for table, matching in matched for one in (*of_remarks(table), *matching.findings))]
-    structure = tuple(judgement.told(one) for one in form)
-    if any(one.severity is Severity.ERROR for one in form):
-        message = f"表格的列与目录的信息项不一致，共{sum(one.severity is Severity.ERROR for one in form)}处"
+    structure = tuple(judgement.told(one) for one in general)
+    structure += tuple(
+        replace(judgement.told(one), sheet=table.sheet)
+        for table, matching in matched
+        for one in (*of_remarks(table), *matching.findings)
+    )
+    wrong = sum(one.severity is Severity.ERROR for one in structure)
+    if wrong:
+        message = f"表格的列与目录的信息项不一致，共{wrong}处"
         return Judged(Bad(judgement.STRUCTURE, message, structure), detected)
     rules = Rules(code_sets, rule_set or RuleSet(items=entry.items), around)
     return Judged(_rows(matched, entry, rules, structure), detected)
@@ -153,30 +158,34 @@ def judge(
 
 def _rows(
     matched: Sequence[tuple[Table, Matching]], entry: Entry, rules: Rules, structure: tuple[Finding, ...]
-) -> Good | Bad:
+) -> judgement.Judged:
+    """The records of all sheets in one check: what is to be there once is there once in the file."""
     code_sets, rule_set, around = rules
     assert rule_set is not None
-    profile: Numbers | None = None
-    good: list[Any] = []
-    findings = list(structure)
-    bad = False
-    for table, matching in matched:
-        licences = Licences()
-        rows = [(row.number, row.values) for row in settled(table, matching.places, entry.items, licences)]
-        result = judgement.check(rule_set, dict(matching.places), rows, code_sets, around)
-        # Drift is told of one table; of several none is the resource's whole.
-        profile = result.profile if len(matched) == 1 else None
-        findings += (judgement.told(one) for one in licences.findings())
-        findings += result.findings
-        if isinstance(result, Bad):
-            bad = True
-        else:
-            good += result.rows
-    told = tuple(sorted(findings, key=lambda one: (one.row or 0, one.column or 0)))
-    if bad:
-        errors_found = sum(one.severity is Severity.ERROR for one in told)
-        return Bad(judgement.QUALITY, f"数据质量检查发现{errors_found}处错误，未导入任何数据", told, profile)
-    return Good(good, told, profile)
+    licences = [Licences() for _ in matched]
+    turns = [
+        Turn(
+            matching.places,
+            ((row.number, row.values) for row in settled(table, matching.places, entry.items, noted)),
+            table.sheet,
+        )
+        for (table, matching), noted in zip(matched, licences, strict=True)
+    ]
+    order: dict[str | None, int] = {table.sheet: place for place, (table, _) in enumerate(matched, 1)}
+
+    def ended(result: Good | Bad) -> Good | Bad:
+        findings = [*structure, *result.findings]
+        for (table, _), noted in zip(matched, licences, strict=True):
+            findings += (replace(judgement.told(one), sheet=table.sheet) for one in noted.findings())
+        findings.sort(key=lambda one: (order.get(one.sheet, 0), one.row or 0, one.column or 0))
+        if isinstance(result, Good):
+            return replace(result, findings=tuple(findings))
+        wrong = sum(one.severity is Severity.ERROR for one in findings)
+        message = f"数据质量检查发现{wrong}处错误，未导入任何数据"
+        return replace(result, message=message, findings=tuple(findings))
+
+    judged = judgement.check(rule_set, turns, code_sets, around)
+    return judged.then(ended) if isinstance(judged, Open) else ended(judged)
 
 
 def _detected(table: Table, matching: Matching) -> DetectedSheet:

@@ -6,10 +6,12 @@ from typing import Final
 
 from common.events import Item
 from exchange.ways import Way
+from ingest_files.domain.asked import Open
 from quality.cells import Cell, Value
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.model import CodeSets, Finding, RuleName, RuleSet, Severity, in_sheets_order
+from quality.surroundings import Answers, Profile, Surroundings
 
 DELETE: Final = frozenset({"1", "是", "删除", "D", "d"})
 KEEP: Final = frozenset({"", "0", "否"})
@@ -26,6 +28,8 @@ class Apart:
     rows: Rows
     gone: Rows
     findings: list[Finding]
+    profile: Profile | None
+    """The rows that are put in, in numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,51 +40,57 @@ class Wrong:
     titles: list[tuple[int, str]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the rows are held to, and how they go to those that are there."""
+
+    items: Sequence[Item]
+    rule_set: RuleSet
+    code_sets: CodeSets
+    around: Surroundings | None
+    way: Way
+    mark: str | None
+
+
 def judge(
-    items: Sequence[Item],
-    rule_set: RuleSet,
-    titles: Sequence[tuple[int, str]],
-    rows: Sequence[tuple[int, Sequence[Cell]]],
-    code_sets: CodeSets,
-    *,
-    way: Way,
-    mark: str | None,
-) -> Apart | Wrong:
+    given: Given, titles: Sequence[tuple[int, str]], rows: Sequence[tuple[int, Sequence[Cell]]]
+) -> Apart | Wrong | Open[Apart | Wrong]:
     """The rows of an upsert with a marking column, or of a list of keys.
 
     Of a row that is to go the key alone is looked at, and a list of keys may leave the other columns out.
     """
+    items, mark, all_gone = given.items, given.mark, given.way is Way.DELETE
     keyed = [item for item in items if item.key_place is not None]
     marking = [column for column, title in titles if title == mark]
     rest = [(column, title) for column, title in titles if title != mark]
     if mark is not None and len(marking) != 1:
         message = f"没有标记删除的列“{mark[:50]}”" if not marking else f"标记删除的列“{mark[:50]}”出现了两列"
         return Wrong([_at(1, marking[0] if marking else 1, None, RuleName.STRUCTURE, message)], rest)
-    wanted = items if way is not Way.DELETE else [item for item in items if item in keyed or _has(item, rest)]
+    wanted = items if not all_gone else [item for item in items if item in keyed or _has(item, rest)]
     places, misfits = match_columns(wanted, rest)
     if misfits:
         return Wrong([], rest)
-    put, gone, findings = _apart(rows, marking[0] if marking else None, all_gone=way is Way.DELETE)
-    kept, found = _checked(rule_set, places, put, code_sets) if put else ([], [])
-    going, missed = _checked(RuleSet(items=tuple(keyed)), places, gone, code_sets)
-    findings += [*found, *missed, *_both(items, keyed, places, kept, going)]
-    findings.sort(key=in_sheets_order)
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        return Wrong(findings)
+    put, gone, findings = _apart(rows, marking[0] if marking else None, all_gone=all_gone)
+    checker = Checker(given.rule_set, places, given.code_sets, given.around) if put else None
+    kept = [(number, checker.take(number, cells)) for number, cells in put] if checker is not None else []
+    of_keys = Checker(RuleSet(items=tuple(keyed)), places, given.code_sets)
+    going = [(number, of_keys.take(number, cells)) for number, cells in gone]
     order = {item.code: place for place, item in enumerate(keyed)}
-    filled = [
-        (number, tuple(values[order[item.code]] if item.code in order else None for item in items))
-        for number, values in going
-    ]
-    return Apart(kept, filled, findings)
 
+    def ended(answers: Answers) -> Apart | Wrong:
+        found = [*findings, *(checker.end(answers) if checker is not None else []), *of_keys.end()]
+        found += _both(items, keyed, places, kept, going)
+        found.sort(key=in_sheets_order)
+        if any(finding.severity is Severity.ERROR for finding in found):
+            return Wrong(found)
+        filled = [
+            (number, tuple(values[order[item.code]] if item.code in order else None for item in items))
+            for number, values in going
+        ]
+        return Apart(kept, filled, found, checker.profile() if checker is not None else None)
 
-def _checked(
-    rule_set: RuleSet, places: Mapping[str, int], rows: _Cells, code_sets: CodeSets
-) -> tuple[Rows, list[Finding]]:
-    checker = Checker(rule_set, places, code_sets)
-    taken = [(number, checker.take(number, cells)) for number, cells in rows]
-    return taken, list(checker.end())
+    asked = checker.wanted() if checker is not None else ()
+    return Open(asked, kept, ended) if asked else ended(Answers(missing={}, unable={}))
 
 
 def _has(item: Item, titles: Sequence[tuple[int, str]]) -> bool:

@@ -11,9 +11,12 @@ from uuid import UUID
 from common.events import BatchIngested, BatchRejected, ItemType, RuleCount, StoredFile
 from exchange.ways import Way
 from ingest_files.domain import judgement
+from ingest_files.domain.asked import Open
 from ingest_files.domain.judgement import QUALITY, UNREADABLE, Bad, Finding, Good
+from ingest_files.domain.turns import Turn
 from quality.cells import Cell
 from quality.model import CodeSets, ItemLike, RuleSet, Severity
+from quality.surroundings import Surroundings
 
 MAX_ROWS: Final = 2000
 """Rows of a push at most, as of a file of the annex."""
@@ -109,7 +112,9 @@ def _no_constant(_name: str) -> None:
     raise ValueError("NaN and the infinities are no JSON")
 
 
-def judge(given: list[Given], rule_set: RuleSet, code_sets: CodeSets) -> Good | Bad:
+def judge(
+    given: list[Given], rule_set: RuleSet, code_sets: CodeSets, around: Surroundings | None = None
+) -> judgement.Judged:
     """The rows as values, by the very rules of files; or everything that is wrong with them, never a value."""
     items = rule_set.items
     places = {item.code: place for place, item in enumerate(items, 1)}
@@ -136,15 +141,19 @@ def judge(given: list[Given], rule_set: RuleSet, code_sets: CodeSets) -> Good | 
         spoiled |= {(number, finding.item) for finding in wrong}
         findings += wrong
         rows.append((number, [cells.get(place) for place in places.values()]))
-    checked = judgement.check(rule_set, places, rows, code_sets)
-    # A cell that was left out because it could not be read is not missing beside that.
-    more = [found for found in checked.findings if (found.row, found.item) not in spoiled]
-    findings += [replace(found, column=None) for found in more]
-    if isinstance(checked, Bad) or findings_refuse(findings):
+
+    def ended(checked: Good | Bad) -> Good | Bad:
+        # A cell that was left out because it could not be read is not missing beside that.
+        more = [found for found in checked.findings if (found.row, found.item) not in spoiled]
+        told = [*findings, *(replace(found, column=None) for found in more)]
+        if isinstance(checked, Good) and not findings_refuse(told):
+            return replace(checked, findings=tuple(told))
         order = {item.code: place for place, item in enumerate(items)}
-        findings.sort(key=lambda one: (one.row or 0, order.get(one.item or "", -1), one.rule))
-        return Bad(QUALITY, f"数据检查发现{len(findings)}处问题，未写入任何数据", tuple(findings))
-    return Good(checked.rows, tuple(findings))
+        told.sort(key=lambda one: (one.row or 0, order.get(one.item or "", -1), one.rule))
+        return Bad(QUALITY, f"数据检查发现{len(told)}处问题，未写入任何数据", tuple(told))
+
+    judged = judgement.check(rule_set, [Turn(places, rows)], code_sets, around)
+    return judged.then(ended) if isinstance(judged, Open) else ended(judged)
 
 
 def findings_refuse(findings: list[Finding]) -> bool:
