@@ -11,7 +11,7 @@ from typing import Any, Final
 from quality.checking import Checker
 from quality.columns import match_columns
 from quality.errors import QualityError
-from quality.model import Finding, ItemLike, RuleName, RuleSet, Severity, in_sheets_order, refuses
+from quality.model import STRICT, Finding, ItemLike, RuleName, RuleSet, Severity, in_sheets_order
 from quality.surroundings import Surroundings
 from sheets.annex import MAX_ROWS, NotAnnexForm, read_annex
 from sheets.cells import Row, Sheet, Value, Workbook
@@ -29,6 +29,7 @@ from vetting.proposing import propose, resource_name
 from vetting.report import ColumnTold, Profile, Report, RowSkipped, SheetReport, Verdict
 from vetting.running import Licences, runnable
 from vetting.settling import settle
+from vetting.turns import Numbers
 
 STRICT_READING: Final = replace(GUIDED, scope=Scope.FIRST_VISIBLE, lenient=False)
 """The annex's limits are rules of form on a provider's machine: all that breaks them is told, not only the first."""
@@ -94,14 +95,14 @@ def content_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _concluded(profile: Profile, sheets: Sequence[SheetReport], rule_set: RuleSet | None) -> Report:
-    bad = 0
-    refused = False
-    for sheet in sheets:
-        bad += sum(finding.severity is Severity.ERROR for finding in sheet.findings)
-        thresholds = rule_set.thresholds if rule_set is not None else RuleSet(items=()).thresholds
-        refused = refused or refuses(sheet.findings, sheet.records, thresholds)
+    # One file is one batch, however many sheets it has.
+    wrong = [(sheet.sheet, one) for sheet in sheets for one in sheet.findings if one.severity is Severity.ERROR]
+    whole = any(one.row is None or one.rule is RuleName.STRUCTURE for _, one in wrong)
+    rows = {(name, one.row) for name, one in wrong}
+    thresholds = rule_set.thresholds if rule_set is not None else STRICT
+    refused = whole or not thresholds.tolerate(len(rows), sum(sheet.records for sheet in sheets))
     verdict = Verdict.REJECTED if refused else Verdict.ACCEPTED
-    reason = f"检查发现{bad}处错误" if refused else None
+    reason = f"检查发现{len(wrong)}处错误" if refused else None
     return Report(profile=profile, verdict=verdict, reason=reason, sheets=tuple(sheets))
 
 
@@ -179,46 +180,55 @@ class Check:
         """Each sheet that holds records."""
         found = detect(self._workbook)
         sheets = {sheet.name: sheet for sheet in self._workbook.sheets}
-        told = [self._guided_sheet(table, sheets[table.sheet]) for table in found.tables]
+        if self._rule_set is None:
+            told = [self._guided_proposal(table, sheets[table.sheet]) for table in found.tables]
+        else:
+            told = self._guided_sheets(found.tables, self._rule_set)
         if told:
             told[0] = replace(told[0], findings=(*of_file(self._workbook, self._file_name, found), *told[0].findings))
         return told
 
-    def _guided_sheet(self, table: Table, sheet: Sheet) -> SheetReport:
-        proposed: dict[str, Any] | None = None
-        if self._rule_set is None:
-            name = resource_name(table, _titles(table, sheet), _stem(self._file_name))
-            proposed, places = propose(table, name, self._file_name)
-            rule_set = RuleSet.of_entry(proposed)
-            matching = Matching(places)
-        else:
-            rule_set = self._rule_set
-            matching = match(rule_set.items, table)
-        findings, not_run = self._rows(table, matching.places, rule_set)
-        return SheetReport(
-            sheet=table.sheet,
-            header_row=table.header_row,
-            columns=tuple(
-                ColumnTold(column.column, column.title, matching.item_of(column.column)) for column in table.columns
-            ),
-            records=len(table.records),
-            skipped=tuple(RowSkipped(one.row, skip_text(one.reason)) for one in table.skipped),
-            findings=tuple(sorted((*of_remarks(table), *matching.findings, *findings), key=in_sheets_order)),
-            not_run=not_run,
-            entry=proposed,
-        )
+    def _guided_proposal(self, table: Table, sheet: Sheet) -> SheetReport:
+        """Without an entry each sheet is a resource of its own, and one is proposed for it."""
+        name = resource_name(table, _titles(table, sheet), _stem(self._file_name))
+        proposed, places = propose(table, name, self._file_name)
+        ((findings, not_run),) = self._rows([(table, Matching(places))], RuleSet.of_entry(proposed))
+        return _guided_report(table, Matching(places), findings, not_run, proposed)
+
+    def _guided_sheets(self, tables: Sequence[Table], rule_set: RuleSet) -> list[SheetReport]:
+        """With an entry all sheets are one: what is to be there once is there once in the file."""
+        matched = [(table, match(rule_set.items, table)) for table in tables]
+        # A sheet that lacks a column refuses the file; the rest of it, and the other sheets, are told all the same.
+        alike = len({frozenset(matching.places) for _, matching in matched}) == 1
+        groups = [matched] if alike else [[one] for one in matched]
+        checked = [told for group in groups for told in self._rows(group, rule_set)]
+        return [
+            _guided_report(table, matching, findings, not_run, None)
+            for (table, matching), (findings, not_run) in zip(matched, checked, strict=True)
+        ]
 
     def _rows(
-        self, table: Table, places: Mapping[str, int], rule_set: RuleSet
-    ) -> tuple[list[Finding], tuple[RuleName, ...]]:
-        """Each record by the rules, its cells settled first."""
+        self, matched: Sequence[tuple[Table, Matching]], rule_set: RuleSet
+    ) -> list[tuple[list[Finding], tuple[RuleName, ...]]]:
+        """Each record by the rules, its cells settled first; the findings of each sheet."""
+        places = matched[0][1].places
         able = runnable(rule_set, places)
-        checker = Checker(able.rule_set, places, able.code_sets, Surroundings(today=self._today))
-        licences = Licences()
-        for row in settled(table, places, able.rule_set.items, licences):
-            checker.take(row.number, row.values)
-        findings = checker.end()
-        return [*licences.findings(), *findings], _in_order({*able.not_run, *checker.not_run})
+        numbers = Numbers([table.sheet for table, _ in matched])
+        checker = Checker(able.rule_set, places, able.code_sets, Surroundings(today=self._today), numbers.named)
+        licences = [Licences() for _ in matched]
+        for place, ((table, matching), noted) in enumerate(zip(matched, licences, strict=True)):
+            if place:
+                checker.turn(numbers.number(place, 0), matching.places)
+            for row in settled(table, matching.places, able.rule_set.items, noted):
+                checker.take(numbers.number(place, row.number), row.values)
+        told: list[list[Finding]] = [noted.findings() for noted in licences]
+        for finding in checker.end():
+            number = finding.row or 0
+            told[numbers.place(number)].append(
+                finding if finding.row is None else replace(finding, row=numbers.row(number))
+            )
+        not_run = _in_order({*able.not_run, *checker.not_run})
+        return [(findings, not_run) for findings in told]
 
     def strict(self) -> list[SheetReport]:
         """The first sheet, held to the annex's form; its cells are checked too as far as its columns are known."""
@@ -300,6 +310,27 @@ class Check:
             not_run=not_run,
             entry=proposed,
         )
+
+
+def _guided_report(
+    table: Table,
+    matching: Matching,
+    findings: Sequence[Finding],
+    not_run: tuple[RuleName, ...],
+    proposed: Mapping[str, Any] | None,
+) -> SheetReport:
+    return SheetReport(
+        sheet=table.sheet,
+        header_row=table.header_row,
+        columns=tuple(
+            ColumnTold(column.column, column.title, matching.item_of(column.column)) for column in table.columns
+        ),
+        records=len(table.records),
+        skipped=tuple(RowSkipped(one.row, skip_text(one.reason)) for one in table.skipped),
+        findings=tuple(sorted((*of_remarks(table), *matching.findings, *findings), key=in_sheets_order)),
+        not_run=not_run,
+        entry=proposed,
+    )
 
 
 def _in_order(names: set[RuleName]) -> tuple[RuleName, ...]:

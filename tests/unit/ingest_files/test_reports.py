@@ -46,7 +46,7 @@ class TestAnnotated:
         assert page["B4"].comment.text == "[提醒] 请核对"
         assert page["B3"].fill.fgColor.rgb != page["B4"].fill.fgColor.rgb
         assert page["B2"].comment is None
-        assert [row[5].value for row in made[RESULTS].iter_rows(min_row=3)] == ["不能为空", "请核对", "整个文件"]
+        assert [row[7].value for row in made[RESULTS].iter_rows(min_row=3)] == ["不能为空", "请核对", "整个文件"]
 
     def test_a_finding_where_the_row_has_no_cell_is_marked_all_the_same(self):
         made = opened(annotate(book(["序号", "name"], [1.0]), [finding(2, 5)]))

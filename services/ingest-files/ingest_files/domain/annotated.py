@@ -7,7 +7,7 @@ formulas of the original are not in it. A text is written as a text, so that not
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -31,33 +31,48 @@ _COLOURS: Final = {Severity.ERROR: "#F8CBAD", Severity.WARNING: "#FFE699"}
 _FORMATS: Final = {date: "yyyy/mm/dd", datetime: "yyyy/mm/dd hh:mm:ss", time: "hh:mm:ss", timedelta: "[h]:mm:ss"}
 
 
-def annotate(workbook: Workbook, findings: Sequence[Finding], sheet_name: str | None = None) -> bytes:
-    """The copy, as xlsx: a sheet of results first, then the sheets that were read.
+def annotate(workbook: Workbook, findings: Sequence[Finding]) -> bytes:
+    """The copy, as xlsx: a sheet of results first, then the sheets that were read, each with what was found in it.
 
-    Findings stand in the sheet of this name, else in the first that holds anything.
+    A finding that names no sheet stands in the first that holds anything: the annex's form has one.
     """
     written = io.BytesIO()
     book = xlsxwriter.Workbook(written, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     writer = _Writer(book)
     with_cells = [sheet for sheet in workbook.sheets if sheet.rows]
-    noted = next((sheet for sheet in with_cells if sheet.name == sheet_name), with_cells[0] if with_cells else None)
+    by_sheet = _by_sheet(findings, [sheet.name for sheet in with_cells])
     taken = {RESULTS.casefold()}
     results = book.add_worksheet(RESULTS)
-    for sheet in with_cells:
+    for place, sheet in enumerate(with_cells):
         page = book.add_worksheet(_unused(sheet.name or "数据", taken))
-        writer.sheet(page, sheet, _by_cell(findings) if sheet is noted else {})
+        found = by_sheet.get(place, {})
+        writer.sheet(page, sheet, found)
+        if found:
+            page.set_tab_color(_COLOURS[_worst(one for here in found.values() for one in here)])
     writer.results(results, findings)
     book.close()
     return written.getvalue()
 
 
-def _by_cell(findings: Sequence[Finding]) -> dict[tuple[int, int], list[Finding]]:
-    """Findings by their cell; one of a whole row stands at the row's first cell, one of a column at its header."""
-    found: dict[tuple[int, int], list[Finding]] = {}
+Cells = dict[tuple[int, int], list[Finding]]
+
+
+def _by_sheet(findings: Sequence[Finding], names: Sequence[str]) -> dict[int, Cells]:
+    """Findings by their sheet's place and their cell.
+
+    One of a whole row stands at the row's first cell, one of a column at its header.
+    """
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    found: dict[int, Cells] = {}
     for finding in findings:
         if finding.row is not None or finding.column is not None:
-            found.setdefault((finding.row or 1, finding.column or 1), []).append(finding)
+            here = found.setdefault(places.get(finding.sheet or "", 0), {})
+            here.setdefault((finding.row or 1, finding.column or 1), []).append(finding)
     return found
+
+
+def _worst(found: Iterable[Finding]) -> Severity:
+    return Severity.ERROR if any(one.severity is Severity.ERROR for one in found) else Severity.WARNING
 
 
 def _unused(name: str, taken: set[str]) -> str:
@@ -110,7 +125,7 @@ class _Writer:
             return
         severity = None
         if found:
-            severity = Severity.ERROR if any(one.severity is Severity.ERROR for one in found) else Severity.WARNING
+            severity = _worst(found)
         self._value(page, row - 1, column - 1, value, severity)
         if found and self._notes < MAX_NOTES:
             self._notes += 1
@@ -150,20 +165,28 @@ class _Writer:
         head = self._book.add_format({"bold": True, "bg_color": "#D9E1F2", "bottom": 1})
         wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
         errors = sum(one.severity is Severity.ERROR for one in findings)
-        page.merge_range(0, 0, 0, 5, f"共{len(findings)}处：错误{errors}处，提醒{len(findings) - errors}处", head)
-        for column, title in enumerate(("行", "列", "信息项", "规则", "程度", "说明")):
+        titles = ("工作表", "行", "列", "信息项", "规则", "程度", "值（已遮盖）", "说明")
+        page.merge_range(
+            0, 0, 0, len(titles) - 1, f"共{len(findings)}处：错误{errors}处，提醒{len(findings) - errors}处", head
+        )
+        for column, title in enumerate(titles):
             page.write_string(1, column, title, head)
         for number, one in enumerate(findings[: _EXCEL_ROWS - 2], 2):
-            for column, place in enumerate((one.row, one.column)):
+            page.write_string(number, 0, one.sheet or "", wrapped)
+            for column, place in enumerate((one.row, one.column), 1):
                 if place is not None:
                     page.write_number(number, column, place, wrapped)
-            for column, text in enumerate(
-                (one.item or "", RULE_NAMES.get(one.rule, one.rule), _NAMES[one.severity], one.message), 2
-            ):
+            rule, severity = RULE_NAMES.get(one.rule, one.rule), _NAMES[one.severity]
+            for column, text in enumerate((one.item or "", rule, severity, one.value or "", one.message), 3):
                 page.write_string(number, column, text, wrapped)
-        for column, width in enumerate((8, 8, 20, 14, 8, 70)):
+        for column, width in enumerate((14, 6, 6, 18, 10, 6, 16, 60)):
             page.set_column(column, column, width)
         page.freeze_panes(2, 0)
+        # On paper one page wide, the titles on each.
+        page.set_landscape()
+        page.set_paper(9)
+        page.fit_to_pages(1, 0)
+        page.repeat_rows(0, 1)
 
 
 def _width(value: Value) -> int:

@@ -11,7 +11,7 @@ from exchange.ways import Way
 from ingest_files.domain import differing, marks
 from ingest_files.domain.asked import Open
 from ingest_files.domain.differing import Difference
-from ingest_files.domain.turns import Numbers, Turn
+from ingest_files.domain.turns import Turn
 from ingest_files.domain.uploads import Entry
 from quality.cells import Cell, Value
 from quality.checking import Checker
@@ -22,6 +22,7 @@ from sheets.annex import MAX_ROWS, AnnexTable, NotAnnexForm, read_annex
 from sheets.cells import Workbook
 from sheets.findings import Finding as FormFinding
 from sheets.names import check_name
+from vetting.turns import Numbers
 
 DUPLICATE: Final = "duplicate-file"
 FORM: Final = "not-annex-form"
@@ -57,7 +58,7 @@ _NOBODY: Final = Answers(missing={}, unable={})
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """The rows of a file, ready to be loaded: (number of the row (`domain.turns`), values in the items' order)."""
+    """The rows of a file, ready to be loaded: (number of the row (`vetting.turns`), values in the items' order)."""
 
     rows: Rows
     findings: tuple[Finding, ...] = ()

@@ -144,7 +144,7 @@ def judge(
         return Judged(Bad(NO_DATA, "没有找到数据：各工作表都没有可以作为记录的行", findings), detected)
     structure = tuple(judgement.told(one) for one in general)
     structure += tuple(
-        replace(judgement.told(one), sheet=table.sheet)
+        replace(judgement.told(one), sheet=table.sheet or None)
         for table, matching in matched
         for one in (*of_remarks(table), *matching.findings)
     )
@@ -167,7 +167,7 @@ def _rows(
         Turn(
             matching.places,
             ((row.number, row.values) for row in settled(table, matching.places, entry.items, noted)),
-            table.sheet,
+            table.sheet or None,
         )
         for (table, matching), noted in zip(matched, licences, strict=True)
     ]
@@ -176,7 +176,7 @@ def _rows(
     def ended(result: Good | Bad) -> Good | Bad:
         findings = [*structure, *result.findings]
         for (table, _), noted in zip(matched, licences, strict=True):
-            findings += (replace(judgement.told(one), sheet=table.sheet) for one in noted.findings())
+            findings += (replace(judgement.told(one), sheet=table.sheet or None) for one in noted.findings())
         findings.sort(key=lambda one: (order.get(one.sheet, 0), one.row or 0, one.column or 0))
         if isinstance(result, Good):
             return replace(result, findings=tuple(findings))

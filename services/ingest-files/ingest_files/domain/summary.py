@@ -73,7 +73,7 @@ class Checked:
 def page(checked: Checked) -> str:
     """The page, in UTF-8 and without any address in it."""
     errors = [one for one in checked.findings if one.severity is Severity.ERROR]
-    bad = len({one.row for one in errors if one.row is not None})
+    bad = len({(one.sheet, one.row) for one in errors if one.row is not None})
     title = f"数据质量检查：{checked.name}"
     about = f"{checked.entry_name}（{checked.entry}） · {checked.provider} · {_when(checked.done_at)}"
     message = _text(checked.message or "")
@@ -91,6 +91,7 @@ def page(checked: Checked) -> str:
             '<div class="plots">',
             _bars("按规则", _counted(checked.findings, _rule)),
             _bars("按列", _counted(checked.findings, lambda one: _column(one, checked.item_names))),
+            _by_sheet(checked.findings),
             _share(checked.records, bad),
             _over_time(checked.batches),
             "</div>",
@@ -110,7 +111,7 @@ h2{font-size:16px;margin:0 0 8px}.about{color:#666;margin:4px 0 16px}.verdict{pa
 .plots{display:grid;grid-template-columns:1fr 1fr;gap:16px}.plot{border:1px solid #ddd;border-radius:6px;padding:14px}
 svg{width:100%;height:auto;display:block}text{font-size:13px;fill:#333}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid #e3e3e3;padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-th{background:#f4f6f9;white-space:nowrap}th:nth-child(-n+2){text-align:right}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{background:#f4f6f9;white-space:nowrap}th.n{text-align:right}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .error{color:#c0392b}.warning{color:#9a6508}.legend{color:#666;font-size:13px;margin:6px 0 0}section{margin-top:20px}
 @media(max-width:760px){.plots,.tiles{grid-template-columns:1fr}}
 """
@@ -154,6 +155,13 @@ def _counted(findings: Sequence[Finding], named: object) -> list[tuple[str, int,
     warnings = Counter(str(named(one)) for one in findings if one.severity is Severity.WARNING)
     both = errors + warnings
     return [(name, errors[name], warnings[name]) for name, _ in both.most_common()]
+
+
+def _by_sheet(findings: Sequence[Finding]) -> str:
+    """Bars by sheet, where the file has findings in several."""
+    inside = [one for one in findings if one.sheet is not None]
+    several = len({one.sheet for one in inside}) > 1
+    return _bars("按工作表", _counted(inside, lambda one: one.sheet)) if several else ""
 
 
 def _plot(title: str, inside: str, legend: str = "") -> str:
@@ -245,16 +253,23 @@ def _over_time(batches: Sequence[Batch]) -> str:
     return _plot("历次文件", svg, f"{_mark(_BLUE)}导入行数　{_mark(_RED)}问题数　✕ 未导入")
 
 
+def _cell(given: str | None) -> str:
+    return f"<td>{_text(given or '')}</td>"
+
+
 def _list(checked: Checked) -> str:
     if not checked.findings:
         return ""
+    sheets = any(one.sheet is not None for one in checked.findings)
     rows = "".join(
-        f'<tr><td class="n">{one.row or ""}</td><td class="n">{one.column or ""}</td>'
+        f"<tr>{_cell(one.sheet) if sheets else ''}"
+        f'<td class="n">{one.row or ""}</td><td class="n">{one.column or ""}</td>'
         f"<td>{_text(_column(one, checked.item_names)) if one.item else ''}</td><td>{_text(_rule(one))}</td>"
         f'<td class="{one.severity.value}">{"错误" if one.severity is Severity.ERROR else "提醒"}</td>'
-        f"<td>{_text(one.value or '')}</td><td>{_text(one.message)}</td></tr>"
+        f"{_cell(one.value)}{_cell(one.message)}</tr>"
         for one in checked.findings[:SHOWN]
     )
     more = f"（前{SHOWN}处，共{checked.total:,}处；全部见标注文件）" if checked.total > SHOWN else ""
-    head = "".join(f"<th>{name}</th>" for name in ("行", "列", "信息项", "规则", "程度", "值（已遮盖）", "说明"))
+    titles = [*(["工作表"] if sheets else []), "行", "列", "信息项", "规则", "程度", "值（已遮盖）", "说明"]
+    head = "".join(f"<th{' class=n' if len(name) == 1 else ''}>{name}</th>" for name in titles)
     return f"<section><h2>问题{more}</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>"
