@@ -1,5 +1,7 @@
 """Watches a drop folder: what units' systems lay down in `unit/entry/` becomes an upload, with its result beside it.
 
+A file in `unit/entry/` replaces the resource; one in `append`, `upsert` or `delete` below goes to it in that way.
+
 A file is taken when it is whole: nothing changed between two looks, or it was renamed into its place. It is taken by a
 rename, which happens once; from then on it lies under its upload's id, so that a watcher that was killed, or a second
 one, goes on with the same upload. It ends in `done` or `refused`, with its result as `….result.json` beside it. Units
@@ -22,6 +24,7 @@ from uuid import UUID
 from common import log, outbox
 from common.errors import Refusal
 from common.ids import uuid7
+from exchange.ways import Way
 from ingest_files import errors, service, store
 from ingest_files.domain import arrivals, uploads
 from ingest_files.domain.arrivals import Place
@@ -53,10 +56,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A unit's folder of one entry."""
+    """A unit's folder of one entry; below it one for each way of loading that is not `replace`, if the unit made it."""
 
     unit: str
     entry: str
+    way: Way = Way.REPLACE
 
 
 @dataclass(slots=True)
@@ -89,7 +93,7 @@ class Folder:
         with opened(self.root) as root:
             for unit in _folders(root):
                 with contextlib.suppress(OSError), opened(unit, at=root) as inside:
-                    found += [Box(unit, entry) for entry in _folders(inside)]
+                    found += [box for entry in _folders(inside) for box in _of_entry(inside, unit, entry)]
         return [box for box in found if _is_place(box)]
 
     def _waiting(self, box: Box) -> list[tuple[str, Mark]]:
@@ -161,14 +165,14 @@ class Folder:
             data = await asyncio.to_thread(_read, own, names[0])
         place = Place(box.unit, box.entry, arrivals.shown(names[0]))
         try:
-            await self._register(place, upload_id, data)
+            await self._register(place, upload_id, data, box.way)
         except errors.TooMany as later:
             _log.warning("ingest.folder_waits", unit=box.unit, code=later.code)
         except Refusal as refused:
             told = {"state": "rejected", "reason": refused.code, "message": refused.message, "findings": []}
             await self._end(box, upload_id, {"upload": None, **told})
 
-    async def _register(self, place: Place, upload_id: UUID, data: bytes | None) -> None:
+    async def _register(self, place: Place, upload_id: UUID, data: bytes | None, way: Way) -> None:
         desk = self.desk
         if not data:
             raise errors.NotUploaded("文件为空（0 字节），或不是普通文件")
@@ -177,7 +181,7 @@ class Folder:
         version = await desk.blobs.put(INBOX, f"{place.unit}/{place.entry}/{upload_id}", data)
         async with desk.db.begin() as tx:
             made = await service.new_upload(
-                tx, upload_id, place.entry, place.name, len(data), unit=place.unit, by=BY, desk=desk
+                tx, upload_id, place.entry, place.name, len(data), unit=place.unit, by=BY, desk=desk, way=way
             )
             done = uploads.receive(made, version=version, size=len(data), at=desk.clock())
             await store.save_upload(tx, done)
@@ -211,7 +215,11 @@ class Folder:
     @contextlib.contextmanager
     def _inside(self, box: Box) -> Iterator[int]:
         with opened(self.root) as root, opened(box.unit, at=root) as unit, opened(box.entry, at=unit) as folder:
-            yield folder
+            if box.way is Way.REPLACE:
+                yield folder
+                return
+            with opened(box.way.value, at=folder) as below:
+                yield below
 
 
 @contextlib.contextmanager
@@ -240,6 +248,13 @@ def _folders(folder: int) -> list[str]:
 def _names(folder: int) -> list[str]:
     with os.scandir(folder) as found:
         return [one.name for one in found]
+
+
+def _of_entry(unit_folder: int, unit: str, entry: str) -> Iterator[Box]:
+    yield Box(unit, entry)
+    with contextlib.suppress(OSError), opened(entry, at=unit_folder) as inside:
+        names = _folders(inside)
+        yield from (Box(unit, entry, way) for way in Way if way is not Way.REPLACE and way.value in names)
 
 
 def _is_place(box: Box) -> bool:

@@ -85,7 +85,9 @@ def routes(desk: Desk, sessions: Sessions, store_origin: str) -> APIRouter:
         except Unauthenticated:
             return door.page(markup.login())
         async with desk.db.begin() as tx:
-            choices = [Choice(code, name) for code, name in await service.published(tx, who.caller)]
+            choices = [
+                Choice(code, name, allowed.ways) for code, name, allowed in await service.published(tx, who.caller)
+            ]
             recent = await service.list_uploads(tx, None, RECENT, who.caller)
         return door.page(markup.upload(who.caller.account, who.token, choices, recent, MAX_BYTES))
 
@@ -138,7 +140,9 @@ def _uploads(desk: Desk, door: Door) -> APIRouter:
     async def begin(request: Request, body: UploadIn) -> BegunOut:
         who = await door.changing(request, request.headers.get("x-csrf-token", ""))
         async with desk.db.begin() as tx:
-            upload, posting = await service.begin(tx, body.entry, body.name, body.size, who.caller, desk)
+            upload, posting = await service.begin(
+                tx, body.entry, body.name, body.size, who.caller, desk, body.way, body.mark
+            )
         return BegunOut(upload=UploadOut.of(upload), url=posting.url, fields=posting.fields)
 
     @router.post("/{upload}/completion", status_code=202)
@@ -156,7 +160,8 @@ def _uploads(desk: Desk, door: Door) -> APIRouter:
             found = await service.upload(tx, upload, who.caller)
             rows = await service.findings(tx, upload, 0, FINDINGS, who.caller)
         findings = [
-            Finding(row=one.row, column=one.col, item=one.item, rule=one.rule, message=one.message) for one in rows
+            Finding(row=one.row, column=one.col, item=one.item, rule=one.rule, message=one.message, sheet=one.sheet)
+            for one in rows
         ]
         return door.page(markup.result(who.caller.account, who.token, found, findings))
 

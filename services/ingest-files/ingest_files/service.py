@@ -195,9 +195,10 @@ async def list_uploads(tx: AsyncSession, entry_code: str | None, limit: int, cal
     return await store.uploads(tx, provider=None if inside else caller.unit, entry_code=entry_code, limit=limit)
 
 
-async def published(tx: AsyncSession, caller: Caller) -> list[tuple[str, str]]:
-    """Codes and names of the published entries of the caller's unit."""
-    return await records.published(tx, caller.unit)
+async def published(tx: AsyncSession, caller: Caller) -> list[tuple[str, str, Loading]]:
+    """Codes and names of the published entries of the caller's unit, and how files may go to each."""
+    found = await records.published(tx, caller.unit)
+    return [(code, name, await loadings.loading(tx, code)) for code, name in found]
 
 
 async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, caller: Caller) -> list[FindingRow]:

@@ -120,6 +120,18 @@ async def test_a_file_goes_its_way_and_its_result_is_a_page(inside, ingest):
     assert FILE in (await inside.get("/pages")).text
 
 
+async def test_the_form_offers_the_ways_that_the_resource_allows_and_the_file_goes_in_the_chosen_one(inside, ingest):
+    body = {"entry": ingest.entry, "name": FILE, "size": len(annex()), "way": "append"}
+    assert f'value="{ingest.entry}" data-ways="replace"' in (await inside.get("/pages")).text
+    assert (await inside.post("/pages/uploads", json=body, headers=TOKEN)).status_code == 422
+    ways = {"ways": ["append", "upsert"]}
+    await ingest.as_("mzj", Role.PUBLISHER).put(f"/entries/{ingest.entry}/loading", ways)
+    assert f'value="{ingest.entry}" data-ways="append upsert"' in (await inside.get("/pages")).text
+    begun = (await inside.post("/pages/uploads", json=body, headers=TOKEN)).json()
+    assert begun["upload"]["way"] == "append"
+    assert "<td>追加</td>" in (await inside.get(f"/pages/uploads/{begun['upload']['id']}")).text
+
+
 @pytest.mark.parametrize(
     "headers",
     [

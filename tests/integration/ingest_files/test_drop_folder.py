@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from common.events import FileReceived, UnitState
+from common.roles import Role
 from ingest_files import folder as folders
 from ingest_files.domain.limits import Limits
 from ingest_files.folder import Folder
-from tests.support.annex_files import FILE, annex
+from tests.support.annex_files import FILE, ROWS, annex
 
 
 @pytest.fixture
@@ -64,6 +65,34 @@ async def test_a_whole_file_becomes_an_upload_and_ends_in_done_with_its_result_b
     assert (result["state"], result["rows"], result["findings"]) == ("loaded", 3, [])
     assert await looked(folder) == 0
     assert len(await ingest.running.told(FileReceived)) == 1
+
+
+async def test_the_folder_below_says_in_which_way_a_file_goes(ingest, folder, box):
+    body = {"ways": ["replace", "append"]}
+    await ingest.as_("mzj", Role.PUBLISHER).put(f"/entries/{ingest.entry}/loading", body)
+    (box / FILE).write_bytes(annex(ROWS[:1]))
+    await looked(folder)
+    await ended(ingest, folder)
+    for way in ("append", "upsert", "anything"):
+        (box / way).mkdir()
+        (box / way / FILE).write_bytes(annex(ROWS[1:]))
+    assert await looked(folder) == 2
+    await ended(ingest, folder)
+    assert len(await ingest.store.rows(ingest.resource)) == 3
+    (done,) = (box / "append" / "done").glob("*.result.json")
+    assert json.loads(done.read_text())["rows"] == 2
+    # A way that the resource does not allow is told beside the file; a folder of another name is nobody's.
+    (refused,) = (box / "upsert" / "refused").glob("*.result.json")
+    assert json.loads(refused.read_text())["reason"] == "way-unfit"
+    assert lying(box / "anything") == [FILE]
+
+
+async def test_a_link_that_is_named_as_a_way_is_not_followed(ingest, folder, box, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / FILE).write_bytes(annex())
+    (box / "append").symlink_to(tmp_path / "elsewhere")
+    assert await looked(folder) == 0
+    assert lying(tmp_path / "elsewhere") == [FILE]
 
 
 async def test_a_bad_file_ends_in_refused_with_every_finding(ingest, folder, box):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from exchange.ways import Way
 from ingest_files.domain.judgement import Finding
 from ingest_files.domain.uploads import FINAL, State, Upload
 
@@ -15,6 +16,12 @@ STATES: Final = {
     State.RECEIVED: "已收到，正在检查和导入",
     State.LOADED: "已导入",
     State.REJECTED: "被拒绝",
+}
+WAYS: Final = {
+    Way.REPLACE: "全量替换：文件取代现有的全部数据",
+    Way.APPEND: "追加：文件的各行加在现有数据之后",
+    Way.UPSERT: "按主键更新：主键已有的更新，没有的新增",
+    Way.DELETE: "按主键删除：文件列出要删除的主键",
 }
 REFRESH: Final = 2
 """Seconds after which a page without a result asks again."""
@@ -26,6 +33,8 @@ class Choice:
 
     code: str
     name: str
+    ways: tuple[Way, ...] = (Way.REPLACE,)
+    """In which ways files may go to it."""
 
 
 def text(given: object) -> str:
@@ -68,8 +77,12 @@ def login(wrong: str | None = None) -> str:
 
 def upload(account: str, csrf: str, choices: Sequence[Choice], recent: Iterable[Upload], most: int) -> str:
     options = "".join(
-        f'<option value="{text(one.code)}">{text(one.name)}（{text(one.code)}）</option>' for one in choices
+        f'<option value="{text(one.code)}" data-ways="{" ".join(one.ways)}">'
+        f"{text(one.name)}（{text(one.code)}）</option>"
+        for one in choices
     )
+    # The script hides those that the chosen entry does not allow; the service refuses them whatever a page shows.
+    ways = "".join(f'<option value="{way.value}">{text(told)}</option>' for way, told in WAYS.items())
     lines = "".join(
         f'<tr><td><a href="/pages/uploads/{one.id}">{text(one.name)}</a></td><td>{STATES[one.state]}</td>'
         f"<td>{text(one.rows)}</td><td>{text(one.message)}</td></tr>"
@@ -78,6 +91,7 @@ def upload(account: str, csrf: str, choices: Sequence[Choice], recent: Iterable[
     form = (
         f'<form id="upload" data-most="{most}"><input type="hidden" name="csrf" value="{text(csrf)}">'
         f'<label for="entry">目录条目</label><select id="entry" name="entry" required>{options}</select>'
+        f'<label for="way">导入方式</label><select id="way" name="way" required>{ways}</select>'
         '<label for="file">文件（资源名称-时间戳.xls）</label>'
         '<input type="file" id="file" name="file" required accept=".xls,.xlsx,.et,.ods,.csv">'
         '<div><button disabled>上传</button></div></form><noscript><p class="wrong">上传需要浏览器启用脚本；'
@@ -98,16 +112,20 @@ def upload(account: str, csrf: str, choices: Sequence[Choice], recent: Iterable[
 def result(account: str, csrf: str, one: Upload, findings: Sequence[Finding]) -> str:
     head = "" if one.state in FINAL else f'<meta http-equiv="refresh" content="{REFRESH}">'
     facts: list[tuple[str, object]] = [("文件", one.name), ("目录条目", one.entry), ("状态", STATES[one.state])]
+    facts.append(("导入方式", WAYS[one.way].partition("：")[0]))
     facts += [(name, told) for name, told in (("导入行数", one.rows), ("SHA-256", one.sha256)) if told is not None]
     listed = "".join(f"<tr><th scope=row>{text(name)}</th><td>{text(told)}</td></tr>" for name, told in facts)
     told = f'<p class="wrong" role="alert">{text(one.message)}</p>' if one.message else ""
+    sheets = any(found.sheet is not None for found in findings)
+    first = "<th>工作表</th>" if sheets else ""
     lines = "".join(
-        f"<tr><td>{text(found.row)}</td><td>{text(found.column)}</td><td>{text(found.item)}</td>"
+        f"<tr>{f'<td>{text(found.sheet)}</td>' if sheets else ''}"
+        f"<td>{text(found.row)}</td><td>{text(found.column)}</td><td>{text(found.item)}</td>"
         f"<td>{text(found.rule)}</td><td>{text(found.message)}</td></tr>"
         for found in findings
     )
     table = (
-        f"<h2>发现的问题（{one.findings}处）</h2><table><thead><tr><th>行</th><th>列</th><th>信息项</th><th>规则</th>"
+        f"<h2>发现的问题（{one.findings}处）</h2><table><thead><tr>{first}<th>行</th><th>列</th><th>信息项</th><th>规则</th>"
         f"<th>说明</th></tr></thead><tbody>{lines}</tbody></table>"
         if lines
         else ""

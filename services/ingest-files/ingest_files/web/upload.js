@@ -11,6 +11,15 @@ function say(text, wrong) {
   status.classList.toggle("wrong", Boolean(wrong));
 }
 
+// Only the ways that the chosen entry allows can be chosen.
+function offerWays() {
+  const entry = form.elements.entry.selectedOptions[0];
+  const allowed = entry ? entry.dataset.ways.split(" ") : [];
+  const way = form.elements.way;
+  for (const option of way.options) option.hidden = option.disabled = !allowed.includes(option.value);
+  if (!allowed.includes(way.value)) way.value = allowed[0];
+}
+
 async function ask(path, body) {
   const answer = await fetch(path, {
     method: "POST",
@@ -54,7 +63,8 @@ form.addEventListener("submit", async (event) => {
   bar.hidden = false;
   try {
     say("开始上传");
-    const begun = await ask("/pages/uploads", { entry: form.elements.entry.value, name: file.name, size: file.size });
+    const { entry, way } = form.elements;
+    const begun = await ask("/pages/uploads", { entry: entry.value, name: file.name, size: file.size, way: way.value });
     await post(begun.url, begun.fields, file);
     await ask(`/pages/uploads/${begun.upload.id}/completion`, {});
     location.assign(`/pages/uploads/${begun.upload.id}`);
@@ -66,5 +76,7 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+form.elements.entry.addEventListener("change", offerWays);
+offerWays();
 // Until here the form would be sent as it stands.
 button.disabled = false;
