@@ -126,7 +126,7 @@ async def batches(tx: AsyncSession, entry: str) -> list[UploadRow]:
     query = (
         select(UploadRow)
         .where(UploadRow.entry == entry, col(UploadRow.done_at).is_not(None))
-        .order_by(col(UploadRow.done_at).desc())
+        .order_by(col(UploadRow.done_at).desc(), col(UploadRow.id).desc())
         .limit(COUNTED)
     )
     return list((await tx.exec(query)).all())[::-1]

@@ -19,8 +19,8 @@ from common.roles import Caller
 from ingest_files import service
 from ingest_files.api import BegunOut, UploadIn, UploadOut
 from ingest_files.domain import markup
-from ingest_files.domain.judgement import Finding
 from ingest_files.domain.markup import Choice
+from ingest_files.reporting import finding_of
 from ingest_files.service import MAX_BYTES, Desk
 from ingest_files.sessions import Sessions, csrf
 
@@ -159,11 +159,9 @@ def _uploads(desk: Desk, door: Door) -> APIRouter:
         async with desk.db.begin() as tx:
             found = await service.upload(tx, upload, who.caller)
             rows = await service.findings(tx, upload, 0, FINDINGS, who.caller)
-        findings = [
-            Finding(row=one.row, column=one.col, item=one.item, rule=one.rule, message=one.message, sheet=one.sheet)
-            for one in rows
-        ]
-        return door.page(markup.result(who.caller.account, who.token, found, findings))
+            names = await service.item_names(tx, found.entry)
+        findings = [finding_of(row) for row in rows]
+        return door.page(markup.result(who.caller.account, who.token, found, findings, names))
 
     return router
 

@@ -49,7 +49,7 @@ class Reporting:
             raise errors.UploadState("文件还没有检查结果", state=upload.state.value)
         async with self.db.begin() as tx:
             found = await noted.every_finding(tx, upload_id, MAX_FINDINGS)
-        return upload, [_finding(row) for row in found]
+        return upload, [finding_of(row) for row in found]
 
     async def annotated(self, upload_id: UUID, caller: Caller) -> str:
         """Where the annotated copy of the file is fetched, for five minutes; made now if it was not made before.
@@ -70,7 +70,10 @@ class Reporting:
                 workbook = await self.read(content.data)
             except Unreadable as refused:
                 raise errors.NoReport("文件无法读取，没有可标注的内容", reason=refused.reason.value) from refused
-            await self.blobs.put(BUCKET, key, annotated.annotate(workbook, found))
+            async with self.db.begin() as tx:
+                entry = await store.entry(tx, upload.entry)
+            names = {item.code: item.name for item in entry.items} if entry is not None else {}
+            await self.blobs.put(BUCKET, key, annotated.annotate(workbook, found, names))
         name = f"{display_name(upload.name).rpartition('.')[0] or 'file'}-检查结果.xlsx"
         return self.blobs.link(BUCKET, key, name=name, lasts=LINK_LASTS)
 
@@ -114,7 +117,8 @@ class Reporting:
         )
 
 
-def _finding(row: FindingRow) -> Finding:
+def finding_of(row: FindingRow) -> Finding:
+    """A finding as it is kept."""
     return Finding(
         row=row.row,
         column=row.col,

@@ -201,6 +201,12 @@ async def published(tx: AsyncSession, caller: Caller) -> list[tuple[str, str, Lo
     return [(code, name, await loadings.loading(tx, code)) for code, name in found]
 
 
+async def item_names(tx: AsyncSession, entry_code: str) -> dict[str, str]:
+    """What people call the items of an entry, by their codes."""
+    entry = await store.entry(tx, entry_code)
+    return {} if entry is None else {item.code: item.name for item in entry.items}
+
+
 async def findings(tx: AsyncSession, upload_id: UUID, after: int, limit: int, caller: Caller) -> list[FindingRow]:
     """Everything that was found in a file, in the order of the sheet."""
     await _own(tx, upload_id, caller)

@@ -31,10 +31,11 @@ _COLOURS: Final = {Severity.ERROR: "#F8CBAD", Severity.WARNING: "#FFE699"}
 _FORMATS: Final = {date: "yyyy/mm/dd", datetime: "yyyy/mm/dd hh:mm:ss", time: "hh:mm:ss", timedelta: "[h]:mm:ss"}
 
 
-def annotate(workbook: Workbook, findings: Sequence[Finding]) -> bytes:
+def annotate(workbook: Workbook, findings: Sequence[Finding], names: Mapping[str, str] | None = None) -> bytes:
     """The copy, as xlsx: a sheet of results first, then the sheets that were read, each with what was found in it.
 
-    A finding that names no sheet stands in the first that holds anything: the annex's form has one.
+    A finding that names no sheet stands in the first that holds anything: the annex's form has one. `names` are those
+    of the items by their codes.
     """
     written = io.BytesIO()
     book = xlsxwriter.Workbook(written, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
@@ -49,7 +50,7 @@ def annotate(workbook: Workbook, findings: Sequence[Finding]) -> bytes:
         writer.sheet(page, sheet, found)
         if found:
             page.set_tab_color(_COLOURS[_worst(one for here in found.values() for one in here)])
-    writer.results(results, findings)
+    writer.results(results, findings, names or {})
     book.close()
     return written.getvalue()
 
@@ -106,12 +107,14 @@ class _Writer:
         widths: dict[int, int] = {}
         seen: set[tuple[int, int]] = set()
         for row in sheet.rows:
+            # A title stands alone in its row and flows over the columns beside it.
+            alone = sum(value is not None for value in row.values) == 1
             for column, value in enumerate(row.values, 1):
                 here = found.get((row.number, column), [])
                 if here:
                     seen.add((row.number, column))
                 self._cell(page, row.number, column, value, here)
-                if row.number <= 50 and value is not None:
+                if row.number <= 50 and value is not None and not alone:
                     widths[column] = max(widths.get(column, 0), _width(value))
         for (number, column), here in found.items():
             if (number, column) not in seen:
@@ -161,9 +164,10 @@ class _Writer:
             case _:
                 page.write_string(row, column, value.code, plain)
 
-    def results(self, page: Any, findings: Sequence[Finding]) -> None:
+    def results(self, page: Any, findings: Sequence[Finding], names: Mapping[str, str]) -> None:
         head = self._book.add_format({"bold": True, "bg_color": "#D9E1F2", "bottom": 1})
         wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
+        middle = self._book.add_format({"align": "center", "valign": "top"})
         errors = sum(one.severity is Severity.ERROR for one in findings)
         titles = ("工作表", "行", "列", "信息项", "规则", "程度", "值（已遮盖）", "说明")
         page.merge_range(
@@ -175,9 +179,10 @@ class _Writer:
             page.write_string(number, 0, one.sheet or "", wrapped)
             for column, place in enumerate((one.row, one.column), 1):
                 if place is not None:
-                    page.write_number(number, column, place, wrapped)
+                    page.write_number(number, column, place, middle)
             rule, severity = RULE_NAMES.get(one.rule, one.rule), _NAMES[one.severity]
-            for column, text in enumerate((one.item or "", rule, severity, one.value or "", one.message), 3):
+            item = names.get(one.item or "", one.item or "")
+            for column, text in enumerate((item, rule, severity, one.value or "", one.message), 3):
                 page.write_string(number, column, text, wrapped)
         for column, width in enumerate((14, 6, 6, 18, 10, 6, 16, 60)):
             page.set_column(column, column, width)
@@ -190,5 +195,7 @@ class _Writer:
 
 
 def _width(value: Value) -> int:
-    shown = str(value) if not isinstance(value, datetime | date) else "2000/01/01"
+    if isinstance(value, date):
+        return 19 if isinstance(value, datetime) else 10
+    shown = str(getattr(value, "code", value))
     return sum(2 if ord(char) > 0x2E80 else 1 for char in shown[:40])

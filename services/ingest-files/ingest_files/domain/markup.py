@@ -1,14 +1,16 @@
 """The pages of the browser form, written as HTML. Whatever came from elsewhere is text: nothing of it is markup."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from exchange.ways import Way
 from ingest_files.domain.judgement import Finding
+from ingest_files.domain.summary import RULE_NAMES
 from ingest_files.domain.uploads import FINAL, State, Upload
+from quality.model import Severity
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 STATES: Final = {
@@ -109,27 +111,17 @@ def upload(account: str, csrf: str, choices: Sequence[Choice], recent: Iterable[
     )
 
 
-def result(account: str, csrf: str, one: Upload, findings: Sequence[Finding]) -> str:
+def result(
+    account: str, csrf: str, one: Upload, findings: Sequence[Finding], names: Mapping[str, str] | None = None
+) -> str:
+    """An upload and what was found in it; `names` are those of the items by their codes."""
     head = "" if one.state in FINAL else f'<meta http-equiv="refresh" content="{REFRESH}">'
     facts: list[tuple[str, object]] = [("文件", one.name), ("目录条目", one.entry), ("状态", STATES[one.state])]
     facts.append(("导入方式", WAYS[one.way].partition("：")[0]))
     facts += [(name, told) for name, told in (("导入行数", one.rows), ("SHA-256", one.sha256)) if told is not None]
     listed = "".join(f"<tr><th scope=row>{text(name)}</th><td>{text(told)}</td></tr>" for name, told in facts)
     told = f'<p class="wrong" role="alert">{text(one.message)}</p>' if one.message else ""
-    sheets = any(found.sheet is not None for found in findings)
-    first = "<th>工作表</th>" if sheets else ""
-    lines = "".join(
-        f"<tr>{f'<td>{text(found.sheet)}</td>' if sheets else ''}"
-        f"<td>{text(found.row)}</td><td>{text(found.column)}</td><td>{text(found.item)}</td>"
-        f"<td>{text(found.rule)}</td><td>{text(found.message)}</td></tr>"
-        for found in findings
-    )
-    table = (
-        f"<h2>发现的问题（{one.findings}处）</h2><table><thead><tr>{first}<th>行</th><th>列</th><th>信息项</th><th>规则</th>"
-        f"<th>说明</th></tr></thead><tbody>{lines}</tbody></table>"
-        if lines
-        else ""
-    )
+    table = f"<h2>发现的问题（{one.findings}处）</h2>{_findings(findings, names or {})}" if findings else ""
     more = f"<p>此处列出前{len(findings)}处。</p>" if len(findings) < one.findings else ""
     return _page(
         "上传结果",
@@ -137,3 +129,19 @@ def result(account: str, csrf: str, one: Upload, findings: Sequence[Finding]) ->
         '<p><a href="/pages">返回</a></p></main>',
         head=head,
     )
+
+
+def _findings(findings: Sequence[Finding], names: Mapping[str, str]) -> str:
+    sheets = any(found.sheet is not None for found in findings)
+    lines = "".join(
+        f"<tr>{f'<td>{text(found.sheet)}</td>' if sheets else ''}"
+        f'<td class="n">{text(found.row)}</td><td class="n">{text(found.column)}</td>'
+        f'<td class="s">{text(names.get(found.item or "", found.item))}</td>'
+        f'<td class="s">{text(RULE_NAMES.get(found.rule, found.rule))}</td>'
+        f'<td class="s {found.severity.value}">{"错误" if found.severity is Severity.ERROR else "提醒"}</td>'
+        f"<td>{text(found.message)}</td></tr>"
+        for found in findings
+    )
+    titles = [*(["工作表"] if sheets else []), "行", "列", "信息项", "规则", "程度", "说明"]
+    head = "".join(f"<th>{one}</th>" for one in titles)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"

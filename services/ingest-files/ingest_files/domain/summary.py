@@ -110,7 +110,9 @@ h2{font-size:16px;margin:0 0 8px}.about{color:#666;margin:4px 0 16px}.verdict{pa
 .tile{border:1px solid #ddd;border-radius:6px;padding:10px 14px}.tile b{display:block;font-size:24px}
 .plots{display:grid;grid-template-columns:1fr 1fr;gap:16px}.plot{border:1px solid #ddd;border-radius:6px;padding:14px}
 svg{width:100%;height:auto;display:block}text{font-size:13px;fill:#333}table{border-collapse:collapse;width:100%}
-th,td{border-bottom:1px solid #e3e3e3;padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border-bottom:1px solid #e3e3e3;padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:break-word}
+td{min-width:5.5em;max-width:16em}td.n{min-width:0;white-space:nowrap}td:last-child{max-width:none;overflow-wrap:anywhere}
+.plot:last-child:nth-child(odd){grid-column:1/-1}.plot svg{max-width:560px}
 th{background:#f4f6f9;white-space:nowrap}th.n{text-align:right}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .error{color:#c0392b}.warning{color:#9a6508}.legend{color:#666;font-size:13px;margin:6px 0 0}section{margin-top:20px}
 @media(max-width:760px){.plots,.tiles{grid-template-columns:1fr}}
