@@ -18,8 +18,8 @@ MAX_ROWS = 2_000
 """Annex 3 chapter 6, 1: 单个文件内数据量不超过2000行."""
 SEQUENCE_TITLE = "序号"
 """Annex 3 chapter 6, 3: 第一列统一为序号列."""
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-"""Characters that no text of people has and that databases refuse (IN-X18)."""
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]")
+"""Characters that no text of people has and that databases refuse, and the sign of one that was lost (IN-X18)."""
 _DIGITS = re.compile("[1-9][0-9]{0,8}")
 
 

@@ -45,7 +45,7 @@ ODD_TEXTS = ["", "#N/A", "#1", "\\", "\\N", "\\.", "a\tb", "a\nb", "\u3000", "\u
 def cells_of(kind):
     drawn = [
         st.sampled_from(ODD_TEXTS + GOOD.get(kind, [])),
-        st.text(max_size=8),
+        st.text(st.characters(exclude_characters="\ufffd"), max_size=8),
         st.none(),
         st.integers(-(10**6), 10**17),
         st.floats(allow_nan=True, allow_infinity=True),
@@ -141,6 +141,14 @@ def test_no_character_that_is_invisible_is_plain():
     assert len(invisible) > 5000
     assert not any(map(is_plain, invisible))
     assert is_plain("上海　市“长宁”（区）1-2,a")
+
+
+def test_the_sign_of_a_lost_character_is_no_text():
+    """IN-X18: as in a small file, where the form of the annex excludes it."""
+    made = plan.of_items([ITEMS["text"].model_dump(mode="json")], SETS, "b")
+    column = Values(made.columns[0], Rules(made), 0)
+    assert column.take(("张三", "张\ufffd")) is None
+    assert [(fault.place, fault.rule) for fault in column.faults] == [(1, "text-characters")]
 
 
 NUMBERS = st.text("0123456789X", min_size=18, max_size=18)

@@ -163,7 +163,7 @@ def test_merged_cells_in_the_data_are_named_and_those_below_are_not():
     assert "B2:B3" in finding.message
 
 
-@pytest.mark.parametrize("character", ["\0", "\x1b", "\ufffe", "\ud800", "\x85"])
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\ufffe", "\ud800", "\x85", chr(0xFFFD)])
 def test_characters_that_no_database_takes_are_named(character):
     # IN-X18
     (finding,) = findings((1, f"张{character}三"))

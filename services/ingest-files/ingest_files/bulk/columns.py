@@ -23,8 +23,12 @@ MAX_INDEXED: Final = 2500
 """As `quality.checking.MAX_INDEXED`; every character counted as four bytes."""
 _KNOWN: Final = 20_000
 """Different good values of one column that are remembered; with more, remembering costs more than it saves."""
-_ODD: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U00010000-\U0010ffff]")
-"""Characters that Python takes for printable and that may be invisible all the same."""
+_ODD: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufffd\U00010000-\U0010ffff]"
+)
+"""Characters that Python takes for printable and that may be invisible all the same, or stand for one that was lost."""
+_LOST: Final = "\ufffd"
+"""What a parser writes in the place of half a character; the form of the annex excludes it (`sheets.annex`)."""
 _DAY: Final = re.compile(r"\A[0-9]{4}/[0-9]{2}/[0-9]{2}\Z")
 _MOMENTS: Final = re.compile(r"(?:[0-9]{4}/[0-9]{2}/[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\n)*+", re.ASCII)
 _INTEGERS: Final = re.compile(r"(?:(?!-0\n)-?(?:0|[1-9][0-9]{0,17})\n)*+")
@@ -118,6 +122,8 @@ class Rules:
         from quality.values import BadValue  # noqa: PLC0415 -- as above
 
         item = self._item(number)
+        if isinstance(cell, str) and _LOST in cell:
+            return "text-characters", "文本含有非法字符 U+FFFD"
         try:
             value = from_cell(item, _plain(cell), self._code_sets)
         except BadValue as bad:
