@@ -224,7 +224,7 @@ async def reading(file: IO[bytes], plan: Plan, limits: Limits) -> AsyncIterator[
             fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE)
         try:
             child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", "ingest_files.bulk.child", wire.encode_limits(limits), str(told)),
+                *(*_command(), wire.encode_limits(limits), str(told)),
                 stdin=file,
                 stdout=theirs,
                 stderr=asyncio.subprocess.PIPE,
@@ -252,6 +252,11 @@ async def reading(file: IO[bytes], plan: Plan, limits: Limits) -> AsyncIterator[
     finally:
         transport.close()
         await made.close()
+
+
+def _command() -> list[str]:
+    """Isolated mode: no current folder, no user packages, no PYTHON* variables."""
+    return [sys.executable, "-I", "-m", "ingest_files.bulk.child"]
 
 
 @contextlib.contextmanager
