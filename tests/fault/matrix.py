@@ -27,6 +27,11 @@ _WHOLE = "tests/integration/ingest_files/test_whole_loads.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 _MINIO = f"{_FAULT}/test_minio_in_trouble.py"
 _WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
+_STEPS = "tests/integration/ingest_files/test_killed_at_each_step.py"
+_KILLED_WHOLE = "tests/integration/ingest_files/test_killed_whole.py"
+_MIDWAY = f"{_FAULT}/test_servers_killed_midway.py"
+_BULK = "tests/integration/ingest_files/test_bulk_child_dies.py"
+_HOSTILE = f"{_FAULT}/test_hostile_files.py"
 
 ALSO: Final = ("tests/system/test_demo_bites.py", "tests/system/test_vectors.py", "tests/system/test_browser.py")
 """No rows of the matrix, and too long for every run of all tests.
@@ -137,7 +142,7 @@ ROWS: Final = (
     Row(
         31,
         "ingest killed within parsing, loading, or before its result",
-        (_LOADING, _TAKING, _PUSHING, "tests/integration/ingest_files/test_killed_whole.py"),
+        (_LOADING, _TAKING, _PUSHING, _KILLED_WHOLE, _STEPS, _MIDWAY),
     ),
     Row(
         32,
@@ -147,17 +152,21 @@ ROWS: Final = (
             f"{_TAKING}::TestNotYet",
             f"{_WHOLE}::test_a_child_without_memory_or_time_is_refused_and_the_next_file_is_fine",
             f"{_WHOLE}::test_a_child_that_lies_changes_nothing",
+            _BULK,
+            _HOSTILE,
         ),
+        "a child that ends well and leaves a fork of itself, where the service runs as root",
     ),
     Row(
         33,
         "MinIO killed within an upload",
-        (_MINIO,),
+        (_MINIO, f"{_MIDWAY}::test_minio_killed_midway"),
     ),
     Row(
         34,
         "notifications lost, doubled, out of order",
         (f"{_MINIO}::test_what_no_notification_told_of_is_registered_once_within_a_minute", _WATCHED),
+        "notifications that a real MinIO sends: those of the tests are handed over as it writes them",
     ),
     Row(
         35,
