@@ -6,7 +6,6 @@ import zipfile
 from importlib import resources
 from pathlib import Path
 
-import openpyxl
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -364,39 +363,3 @@ class TestProposal:
         assert [one for one in again.sheets[0].findings if one.severity.value == "error"] == [
             one for one in first.sheets[0].findings if one.severity.value == "error"
         ]
-
-
-class TestSeveralSheets:
-    @staticmethod
-    def book(*sheets):
-        made = openpyxl.Workbook()
-        made.remove(made.active)
-        for place, rows in enumerate(sheets, 1):
-            page = made.create_sheet(f"表{place}")
-            for row in rows:
-                page.append(row)
-        written = io.BytesIO()
-        made.save(written)
-        return written.getvalue()
-
-    def test_a_key_of_another_sheet_is_a_repetition_and_names_it(self, tmp_path):
-        again = [ROWS[0], [1, "丙校", "4211050001", "市", ""], [2, "丁校", "4211050003", "市", ""]]
-        report = checked(tmp_path, self.book(ROWS, again), name="学校.xlsx", entry=ENTRY)
-        assert [len(sheet.findings) for sheet in report.sheets] == [0, 1]
-        found = report.sheets[1].findings[0]
-        assert (found.row, found.column, found.rule) == (2, 3, RuleName.UNIQUE)
-        assert found.message == "“学校标识码”与工作表“表1”第2行重复"
-
-    def test_a_sheet_that_lacks_a_column_hides_nothing_of_the_others(self, tmp_path):
-        lacking = [["序号", "学校名称", "主管部门", "备注"], [1, "丙校", "市", ""]]
-        long = [ROWS[0], [1, "甲" * 51, "4211050001", "市", ""], [2, "乙校", "4211050001", "市", ""]]
-        report = checked(tmp_path, self.book(long, lacking), name="学校.xlsx", entry=ENTRY)
-        assert [one.rule for one in report.sheets[0].findings] == [RuleName.LENGTH, RuleName.UNIQUE]
-        assert RuleName.STRUCTURE in {one.rule for one in report.sheets[1].findings}
-
-    def test_thresholds_count_the_rows_of_all_sheets(self, tmp_path):
-        bad = [ROWS[0], [1, "甲" * 51, "4211050008", "市", ""], [2, "乙校", "4211050009", "市", ""]]
-        entry = {**ENTRY, "thresholds": {"bad_rows": 1}}
-        other = [ROWS[0], [1, "丙校", "4211050005", "市", ""], [2, "乙" * 51, "4211050006", "市", ""]]
-        assert checked(tmp_path, self.book(bad, ROWS), name="学校.xlsx", entry=entry).verdict is Verdict.ACCEPTED
-        assert checked(tmp_path, self.book(bad, other), name="学校.xlsx", entry=entry).verdict is Verdict.REJECTED
