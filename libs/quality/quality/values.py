@@ -28,6 +28,9 @@ _INVISIBLE: Final = re.compile(
     + "]"
 )
 
+_LOST: Final = "\ufffd"
+"""What a converter writes where it could not read a character; the value is not what was meant."""
+
 
 class BadValue(Exception):  # noqa: N818  a value that is refused
     """A value that the item excludes; `rule` is one of type, length, range, code_set, check_digit, pattern."""
@@ -77,6 +80,8 @@ def _text(item: ItemLike, text: str, code_sets: CodeSets, *, whole: bool) -> str
         raise BadValue(RuleName.LENGTH, "值为空")
     if not visible(text):
         raise BadValue(RuleName.PATTERN, "含有不可见字符（控制符、零宽或方向符）")
+    if _LOST in text:
+        raise BadValue(RuleName.PATTERN, "含有“�”：原有的字符在转换中已经丢失")
     if item.length is not None and len(text) > item.length:
         raise BadValue(RuleName.LENGTH, f"长度{len(text)}超过{item.length}个字符")
     if whole:

@@ -63,6 +63,7 @@ def test_what_a_type_takes(made, given, value):
         (text(), "a\nb", "pattern"),
         (text(), "\u202e中文", "pattern"),  # IN-G17: right-to-left override
         (text(), "中\u200b文", "pattern"),  # zero width
+        (text(), "中\ufffd文", "pattern"),  # a character that a converter lost
         (text(), "\ufeff中文", "pattern"),
         (text(), "一" * 21, "length"),
         (integer(), "", "type"),
