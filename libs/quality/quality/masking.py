@@ -27,8 +27,11 @@ def masked(cell: Cell | Value) -> str | None:
         return None
     if isinstance(cell, str):
         return _text(cell)
+    if isinstance(cell, bool):
+        return "逻辑值"
     if isinstance(cell, int | float | Decimal):
-        return "逻辑值" if isinstance(cell, bool) else f"数字{_text(str(cell))}"
+        # A workbook knows no other numbers than floats; a whole one is shown there without a point.
+        return f"数字{_text(str(cell).removesuffix('.0'))}"
     if isinstance(cell, date | time | timedelta):
         return "日期或时刻"
     return cell.code[:20] if cell.code.startswith("#") else "公式错误"
