@@ -27,6 +27,7 @@ _WHOLE = "tests/integration/ingest_files/test_whole_loads.py"
 _TAKING = "tests/integration/ingest_files/test_taking_files.py"
 _MINIO = f"{_FAULT}/test_minio_in_trouble.py"
 _WATCHED = "tests/integration/ingest_files/test_watched_bucket.py"
+_NOTIFIED = "tests/integration/ingest_files/test_store_notifications.py"
 _STEPS = "tests/integration/ingest_files/test_killed_at_each_step.py"
 _KILLED_WHOLE = "tests/integration/ingest_files/test_killed_whole.py"
 _MIDWAY = f"{_FAULT}/test_servers_killed_midway.py"
@@ -165,8 +166,7 @@ ROWS: Final = (
     Row(
         34,
         "notifications lost, doubled, out of order",
-        (f"{_MINIO}::test_what_no_notification_told_of_is_registered_once_within_a_minute", _WATCHED),
-        "notifications that a real MinIO sends: those of the tests are handed over as it writes them",
+        (f"{_MINIO}::test_what_no_notification_told_of_is_registered_once_within_a_minute", _WATCHED, _NOTIFIED),
     ),
     Row(
         35,
