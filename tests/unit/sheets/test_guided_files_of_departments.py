@@ -60,6 +60,16 @@ def test_a_code_that_the_codes_below_begin_with_heads_a_group():
     assert rows_of(table) == [4, 5, 7, 8, 9]
 
 
+def test_words_where_no_record_has_any_head_a_group():
+    drugs = [[None, None, None, f"★({number})", f"药品{number}", "注射剂"] for number in range(8)]
+    head = ["药品分类代码", "药品分类", None, "编号", "药品名称", "剂型"]
+    kinds = ["XA00", "消化道和代谢方面的药物"], ["XA00A", None, "口腔科制剂"]
+    table = detected(
+        [head, *kinds, *drugs[:4], ["XB01", "血液和造血器官药"], ["XB01A", None, "抗血栓形成药"], *drugs[4:]]
+    )
+    assert rows_of(table) == [4, 5, 6, 7, 10, 11, 12, 13]
+
+
 def test_a_code_with_a_name_and_nothing_else_is_a_record_where_no_code_below_begins_with_it():
     rows = [["编码", "名称", "街镇", "居委", "面积"]]
     rows += [[f"A10{number}", f"甲{number}", "新泾镇", "淞虹", 1.5] for number in range(6)]

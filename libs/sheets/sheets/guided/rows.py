@@ -20,6 +20,8 @@ _NARROW: Final = 2
 _MANY_COLUMNS: Final = 4
 """1, 2, 3, 4 across is no chance."""
 _COUNTED_SHARE: Final = 0.5
+_TELLING: Final = 3
+"""So many columns that are filled elsewhere tell a record from what is none."""
 _FEW: Final = 0.34
 """So few of the columns that are filled elsewhere make a row of words no record."""
 
@@ -169,7 +171,11 @@ class Sorter:
             return SkipReason.GROUP
         if self._is_counted and self._sequence not in cells and not self._carries_count(row):
             return None if share >= _COUNTED_SHARE else SkipReason.GROUP
-        return SkipReason.GROUP if len(needed) >= 3 and share < 0.5 and self._names_group(row, cells, share) else None
+        if len(needed) < _TELLING or share >= _COUNTED_SHARE:
+            return None
+        # A code and a name at the left, with nothing of what records are made of, name a group too.
+        is_group = self._names_group(row, cells, share) or (not have and len(words) == len(cells))
+        return SkipReason.GROUP if is_group else None
 
     def _names_group(self, row: int, cells: Mapping[int, Value], share: float) -> bool:
         """Few words at the left: a group with its count, or a code that those of the next row begin with."""
