@@ -138,9 +138,11 @@ def test_from_the_registration_to_the_trail(system: System, cast: Cast, provider
         assert answer.data == [{"person_no": "0001", "born": "1982/03/09"}]
 
         def on_record() -> Any:
-            return applicant.get("audit", "/calls", trace_id=answer.trace_id)
+            """The one call of the trace, once its end has followed its begin."""
+            (call,) = applicant.get("audit", "/calls", trace_id=answer.trace_id) or [None]
+            return call if call and call["outcome"] != "pending" else None
 
-        (call,) = until(on_record, what="the call is in the trail")
+        call = until(on_record, what="the call is in the trail")
         assert (call["record"]["kind"], call["record"]["code"], call["outcome"]) == ("end", "1", "recorded")
         thread = applicant.get("audit", f"/calls/{call['record']['call']}/trace")
         assert thread["begun"]["record"]["kind"] == "begin"
