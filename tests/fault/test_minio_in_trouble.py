@@ -112,7 +112,7 @@ def test_killed_within_a_put_nothing_half_is_registered(faulty, provider) -> Non
     files.post(begun["url"], begun["fields"], data)
     provider.post("ingest-files", f"/uploads/{upload}/completion")
     assert files.result(provider, upload)["state"] in FINAL
-    until(lambda: results(faulty, upload) == 1, within=10, what="one result")
+    until(lambda: results(faulty, upload) == 1, what="one result")
 
 
 def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, provider, large, tmp_path) -> None:
@@ -122,8 +122,8 @@ def test_a_sender_killed_in_the_middle_goes_on_when_it_is_started_again(faulty, 
     digest = hashlib.sha256(large.read_bytes()).hexdigest()
     wanted = {"entry": entry, "name": large.name, "size": large.stat().st_size, "sha256": digest}
     begun = "select count(*) from transfer where sha256 = $1"
-    until(lambda: value(system, "ingest_files", begun, digest) == 1, within=20, what="begun")
-    until(lambda: provider.post("ingest-files", "/transfers", wanted)["held"], within=20, what="a part")
+    until(lambda: value(system, "ingest_files", begun, digest) == 1, what="begun")
+    until(lambda: provider.post("ingest-files", "/transfers", wanted)["held"], what="a part")
     sender.kill()
     sender.wait(10)
     state = provider.post("ingest-files", "/transfers", wanted)

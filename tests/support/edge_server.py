@@ -40,7 +40,7 @@ class Caller:
         self.writer.write(raw)
         await self.writer.drain()
 
-    async def answer(self, *, within: float = 10.0) -> Answer:
+    async def answer(self, *, within: float = 60.0) -> Answer:
         """The next answer; fails if the connection ends before one."""
         async with asyncio.timeout(within):
             head = await self.reader.readuntil(b"\r\n\r\n")
@@ -55,7 +55,7 @@ class Caller:
         await self.send(raw)
         return await self.answer()
 
-    async def rest(self, *, within: float = 10.0) -> bytes:
+    async def rest(self, *, within: float = 60.0) -> bytes:
         """What comes until the server ends the connection; a reset is an error."""
         async with asyncio.timeout(within):
             return await self.reader.read()

@@ -176,7 +176,7 @@ class Replica:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def ended(self, within: float = 30.0) -> tuple[int, str]:
+    def ended(self, within: float = 60.0) -> tuple[int, str]:
         """Its status and all that it said."""
         said = self.process.communicate(timeout=within)[0]
         return self.process.returncode, said

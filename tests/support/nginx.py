@@ -128,7 +128,7 @@ async def before(upstream: int, folder: Path, authority: Authority) -> AsyncIter
         return True
 
     try:
-        await eventually(answers, what="nginx", within=10)
+        await eventually(answers, what="nginx")
         yield f"https://localhost:{port}"
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -23,7 +23,7 @@ from provision.plan import Right, TopicPlan
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
-_STARTS_WITHIN = 15.0
+_STARTS_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Probe:
             await client.close()
         return sum(offset.offset for partition, offset in found.items() if partition.topic == self.topic)
 
-    async def all_committed(self, within: float = 20.0) -> None:
+    async def all_committed(self, within: float = 60.0) -> None:
         """Wait until the group stands at the end of the topic: nothing is left to be read again."""
         end = await self.end()
 

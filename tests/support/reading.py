@@ -30,7 +30,7 @@ class Reader:
     tried: list[Any] = field(default_factory=list)
     """Names of the events that were handed to the handler, however it ended."""
 
-    async def has_handled(self, *names: str, within: float = 20.0) -> None:
+    async def has_handled(self, *names: str, within: float = 60.0) -> None:
         async def all_of_them() -> bool:
             return set(names) <= set(self.handled)
 

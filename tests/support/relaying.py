@@ -130,14 +130,14 @@ async def unsent(held: Outbox) -> int:
         return int(found.scalar_one())
 
 
-async def sent_all(held: Outbox, within: float = 20.0) -> None:
+async def sent_all(held: Outbox, within: float = 60.0) -> None:
     async def none_left() -> bool:
         return await unsent(held) == 0
 
     await eventually(none_left, within=within, what="the outbox is empty")
 
 
-async def leads(relay: Relay, within: float = 20.0) -> None:
+async def leads(relay: Relay, within: float = 60.0) -> None:
     async def leading() -> bool:
         return relay.state.leading
 

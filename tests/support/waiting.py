@@ -9,7 +9,7 @@ T = TypeVar("T")
 PAUSE = 0.02
 
 
-def until(ask: Callable[[], T], *, within: float = 20.0, what: str = "the awaited state") -> T:
+def until(ask: Callable[[], T], *, within: float = 60.0, what: str = "the awaited state") -> T:
     """Ask until the answer is truthy, and return it."""
     deadline = time.monotonic() + within
     while True:
@@ -21,7 +21,7 @@ def until(ask: Callable[[], T], *, within: float = 20.0, what: str = "the awaite
         time.sleep(PAUSE)
 
 
-async def eventually(ask: Callable[[], Awaitable[T]], *, within: float = 20.0, what: str = "the awaited state") -> T:
+async def eventually(ask: Callable[[], Awaitable[T]], *, within: float = 60.0, what: str = "the awaited state") -> T:
     """Ask until the answer is truthy, and return it."""
     deadline = time.monotonic() + within
     while True:

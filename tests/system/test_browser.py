@@ -13,7 +13,7 @@ from demo.system import System
 from tests.support.annex_files import xls
 
 CHROMIUM = shutil.which("chromium")
-WITHIN = 30_000
+WITHIN = 60_000
 
 pytestmark = [
     pytest.mark.slow,

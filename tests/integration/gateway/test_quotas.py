@@ -52,7 +52,7 @@ async def test_50_at_once_over_two_replicas_are_answered_as_often_as_the_quota_a
         assert codes["1"] <= 100
         assert set(codes) == {"1", "207"}
         # What one of them had leased and did not use goes back, and is there for the other.
-        await eventually(lambda: _all_served((door, other), codes, 100), what="the last of the quota", within=10)
+        await eventually(lambda: _all_served((door, other), codes, 100), what="the last of the quota")
         assert [(await one.call()).code for one in (door, other)] == ["207", "207"]
         assert codes["1"] == 100
 
@@ -255,7 +255,7 @@ class TestCrash:
                 assert served <= 64
                 return served == 64
 
-            await eventually(the_rest_is_served, within=15, what="the rest of the quota")
+            await eventually(the_rest_is_served, what="the rest of the quota")
             assert (await survivor.call()).code == "207"
             assert await admin.fetchval("select used from quota_day where grant_id = $1", grant.id) == 64
 
@@ -275,7 +275,7 @@ class TestCrash:
                 grant.id,
                 bucket(Period.DAY, living.now()),
             )
-            await eventually(lambda: _is(_settled_of(admin, "m-lost"), 60), within=8, what="all sixty settled")
+            await eventually(lambda: _is(_settled_of(admin, "m-lost"), 60), what="all sixty settled")
             assert await used(admin, grant) <= before
 
     async def test_it_is_settled_once_whoever_looks(self, outbox, world, admin):

@@ -69,7 +69,7 @@ async def test_resources_that_do_not_answer_hold_up_no_other(store):
     reader = reading.Reader("", 4)
     store.held = {name: asyncio.Event() for name in ("a", "b", "c")}
     slow = [reader.find(shape(name), ["1"]) for name in store.held]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = await reader.find(shape("d"), ["1"])
     assert found.batches == (BATCH,)
     assert not any(lookup.done() for lookup in slow)
