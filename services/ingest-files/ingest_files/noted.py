@@ -84,8 +84,11 @@ async def surroundings(tx: AsyncSession, entry: Entry, way: Way, at: datetime) -
 
 
 _DONE: Final = (
+    "select came.id, came.way, came.done_at from ("
     "select id, way, done_at from upload where resource_version = :version and state = 'loaded' union all"
-    " select id, way, done_at from push where resource_version = :version and state = 'loaded'"
+    " select id, way, done_at from push where resource_version = :version and state = 'loaded') came"
+    # What was taken back is as if it had never come.
+    " where not exists (select from taking_back t where t.batch = came.id and t.state = 'done')"
 )
 
 

@@ -1,10 +1,11 @@
 """Ways of loading, deletes that a file states, and taking the newest batch back (REQ-A1)."""
 
-from uuid import uuid4
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 
-from common.events import BatchIngested, BatchTakenBack
+from common.events import BatchIngested, BatchTakenBack, QualityRule, RuleName
 from common.roles import Role
 from ingest_files import loadings, service, undoing
 from ingest_files.loadings import TakingBack
@@ -201,3 +202,22 @@ async def test_a_column_of_another_type_is_a_difference_of_structure(ingest):
     held = await load(ingest, rows)
     assert (held["reason"], held["difference"]["retyped"]) == ("structure-mismatch", ["people"])
     assert held["findings"] == 4
+
+
+async def test_a_batch_that_was_taken_back_is_none_that_later_ones_are_compared_with(open_to_all):
+    at = open_to_all
+    rules = (
+        QualityRule(name=RuleName.DRIFT, rows_drop=Decimal("0.6")),
+        QualityRule(name=RuleName.FRESHNESS, days=3),
+    )
+    await at.running.hear(at.entry_event(version=2, rules=rules))
+    await load(at, [street(1, "甲"), street(2, "乙")])
+    wrong = await load(at, [street(number, f"路{number}") for number in range(1, 9)])
+    few = [street(1, "甲")]
+    assert (await load(at, few))["state"] == "rejected", "a loss of seven in eight"
+    assert (await back(at, wrong["id"])).status_code == 200
+    await at.running.rows("update upload set done_at = done_at - interval '4 days' where id <> $1", UUID(wrong["id"]))
+    held = await load(at, few)
+    assert held["state"] == "rejected", "the one before is four days old: the wrong one does not make it younger"
+    found = (await at.as_().get(f"/uploads/{held['id']}/findings")).json()
+    assert [one["rule"] for one in found] == ["freshness"]
