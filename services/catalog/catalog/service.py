@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from catalog import errors, store
+from catalog import errors, referring, store
 from catalog.domain import code_sets as code_set_events
 from catalog.domain import declared, entries, interfaces, services
 from catalog.domain.description import CodeSet, Described
@@ -47,8 +47,9 @@ async def _active_unit(tx: AsyncSession, code: str) -> UnitRow:
     return unit
 
 
-async def _check_content(tx: AsyncSession, content: EntryContent) -> None:
+async def _check_content(tx: AsyncSession, content: EntryContent, code: str | None = None) -> None:
     declared.check(content)
+    await referring.check(tx, content, code)
     for item, named in declared.code_sets(content):
         if await store.code_set(tx, named.id, named.version) is None:
             raise errors.CodeSetUnknown(f"信息项“{item}”的代码集不存在", item=item, code_set=named.id)
@@ -74,7 +75,7 @@ async def compile_again(
     """Write the draft of an entry anew, or begin a change of a published one."""
     caller.need(Role.COMPILER)
     held = await _own(tx, code, caller)
-    await _check_content(tx, content)
+    await _check_content(tx, content, code)
     return await _save(
         tx, entries.compile_again(held, content, revision=revision, by=caller.account), "compiled", caller, keeper
     )
