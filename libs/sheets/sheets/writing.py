@@ -132,6 +132,9 @@ def _number(value: float | Decimal) -> str | float:
     return format(exact, "f")
 
 
-def sheet_name(title: str) -> str:
-    """A name that every spreadsheet program accepts for a sheet."""
-    return _NOT_IN_SHEET_NAMES.sub("_", title).strip("'")[:_SHEET_NAME_CHARACTERS] or "Sheet1"
+def sheet_name(title: str, most: int = _SHEET_NAME_CHARACTERS) -> str:
+    """A name that every spreadsheet program accepts for a sheet: of `most` UTF-16 units at most, as they count."""
+    plain = _NOT_IN_SHEET_NAMES.sub("_", title).strip("'")
+    cut = plain.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore").strip("'")
+    # Excel keeps this one for itself.
+    return f"{cut}_" if cut.casefold() == "history" else cut or "Sheet1"

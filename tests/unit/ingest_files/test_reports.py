@@ -4,7 +4,7 @@ import io
 from datetime import UTC, date, datetime
 
 import openpyxl
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest_files.domain import summary
@@ -53,6 +53,7 @@ class TestAnnotated:
         assert made["数据"]["E2"].comment is not None
 
     @given(st.text(max_size=40))
+    @example("0" * 28 + "𖼀𝐀")
     def test_any_name_of_a_sheet_and_any_text_can_be_written(self, text):
         made = annotate(book(["a", text or None], name=text), [finding(1, 2, text)])
         assert made[:2] == b"PK"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sheets.annex import read_annex
 from sheets.cells import ErrorCell
 from sheets.reading import read
-from sheets.writing import Unwritable, escaped, write_annex_xls
+from sheets.writing import Unwritable, escaped, sheet_name, write_annex_xls
 
 MOMENT = datetime.fromisoformat("2023-01-02T03:04:05")
 
@@ -97,4 +97,19 @@ def test_two_thousand_rows_fit():
 def test_any_title_names_a_sheet(title):
     names = xlrd.open_workbook(file_contents=write_annex_xls(title.replace("\ud800", ""), ["a"], [["x"]])).sheet_names()
     assert len(names) == 1
-    assert 0 < len(names[0]) <= 31
+    assert 0 < len(names[0].encode("utf-16-le")) <= 62
+    assert names[0] == names[0].strip("'")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("表" * 28 + "𖼀𝐀", "表" * 28 + "𖼀"),
+        ("a" * 30 + "'b", "a" * 30),
+        ("History", "History_"),
+        ("''", "Sheet1"),
+        ("a/b", "a_b"),
+    ],
+)
+def test_a_name_is_cut_where_spreadsheet_programs_count(title, name):
+    assert sheet_name(title) == name

@@ -17,6 +17,7 @@ from ingest_files.domain.judgement import Finding
 from ingest_files.domain.summary import RULE_NAMES
 from quality.model import Severity
 from sheets.cells import Sheet, Value, Workbook
+from sheets.writing import sheet_name
 
 RESULTS: Final = "检查结果"
 MAX_NOTES: Final = 20_000
@@ -25,6 +26,8 @@ _NOTE_LENGTH: Final = 1000
 _EXCEL_ROWS: Final = 1_048_576
 _EXCEL_COLUMNS: Final = 16_384
 _CELL_LENGTH: Final = 32_767
+_ROOM: Final = 25
+"""Of the name of a sheet, before the number that tells it from another."""
 _FROM: Final = datetime(1900, 3, 1)  # noqa: DTZ001  sheets know no zone; before it Excel's days are ambiguous
 _NAMES: Final = {Severity.ERROR: "错误", Severity.WARNING: "提醒"}
 _COLOURS: Final = {Severity.ERROR: "#F8CBAD", Severity.WARNING: "#FFE699"}
@@ -77,12 +80,12 @@ def _worst(found: Iterable[Finding]) -> Severity:
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """A name that Excel takes: no reserved characters, 31 at most, not twice."""
-    plain = "".join("_" if char in "[]:*?/\\" or not char.isprintable() else char for char in name).strip("'") or "_"
-    shown, number = plain[:31], 1
-    while shown.casefold() in taken or shown.casefold() == "history":
+    """A name that Excel takes, and that no sheet has yet."""
+    plain = "".join(char if char.isprintable() else "_" for char in name)
+    shown, number = sheet_name(plain), 1
+    while shown.casefold() in taken:
         number += 1
-        shown = f"{plain[:26]} ({number})"
+        shown = f"{sheet_name(plain, _ROOM)} ({number})"
     taken.add(shown.casefold())
     return shown
 
