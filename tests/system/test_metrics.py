@@ -48,7 +48,7 @@ def test_each_metric_that_is_asked_for_is_told_with_its_labels(told: dict[str, s
     assert wrong == []
 
 
-def test_what_the_issue_asks_for_is_told(told: dict[str, set[str]]) -> None:
+def test_what_operators_look_at_first_is_told(told: dict[str, set[str]]) -> None:
     assert {
         "gateway_calls_total",
         "gateway_call_seconds_bucket",

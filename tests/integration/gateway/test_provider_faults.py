@@ -24,7 +24,8 @@ from tests.support.provider_world import INPUTS, ITEMS, asked, rest
 from tests.support.provider_world import soap as soap_interface
 from tests.support.waiting import eventually
 
-DEADLINE = 0.5
+DEADLINE, PATIENT = 0.5, 10.0
+"""Seconds: for those that never answer, and for those that do."""
 RECORD = {"no": "0001", "xm": "甲", "age": 1, "income": "1", "born": "2000-01-01", "area": "310105"}
 CANARY = "金丝雀"
 
@@ -106,7 +107,7 @@ SOAP = {
 @pytest.fixture
 async def at(store, outbox, provider):
     async with asked(store, outbox, provider) as made:
-        made.registered(rest(provider.url(), deadline=DEADLINE))
+        made.registered(rest(provider.url(), deadline=PATIENT))
         yield made
 
 
@@ -123,6 +124,8 @@ async def refused(at, fault):
 @pytest.mark.parametrize("case", REST)
 async def test_rest(at, case):
     at.provider.behave, fault = REST[case]
+    if fault == "deadline":
+        at.registered(rest(at.provider.url(), deadline=DEADLINE))
     await refused(at, fault)
     if fault in {"redirect", "refused", "value"}:
         assert len(at.provider.requests) == 1
@@ -131,7 +134,7 @@ async def test_rest(at, case):
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("case", SOAP)
 async def test_soap(at, case, status):
-    at.registered(soap_interface(at.provider.url("/soap"), deadline=DEADLINE))
+    at.registered(soap_interface(at.provider.url("/soap"), deadline=PATIENT))
     body, fault = SOAP[case]
     at.provider.behave = says(status, body)
     await refused(at, fault if status == 200 or fault == "refused" else "status")
@@ -140,7 +143,7 @@ async def test_soap(at, case, status):
 async def test_nobody_there(at):
     async with Provider() as gone:
         pass
-    at.registered(rest(gone.url(), deadline=DEADLINE))
+    at.registered(rest(gone.url(), deadline=PATIENT))
     await refused(at, "connection")
 
 
