@@ -51,6 +51,9 @@ class Parts:
     broker: KafkaBroker | None = None
     routes: bus.Routes | None = None
     readers: list[StateReader] = field(default_factory=list)
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    parked: "collections.Counter[str]" = field(default_factory=collections.Counter)
+    """Dead letters since the start by topic."""
 
     @property
     def http(self) -> FastAPI:
@@ -128,7 +131,16 @@ def assemble(
         lifespan=lifespan,
     )
     app.state.metrics = metrics
-    return Parts(service=service, app=app, db=database, kafka=kafka, broker=broker, routes=routes)
+    return Parts(
+        service=service,
+        app=app,
+        db=database,
+        kafka=kafka,
+        broker=broker,
+        routes=routes,
+        metrics=metrics,
+        parked=parked,
+    )
 
 
 class _DeadLetters(Collector):

@@ -20,7 +20,11 @@ def build(settings: AuditSettings) -> host.Parts:
         description=ABOUT,
         database=database,
         routes=stream.events(database),
-        background=[lambda: jobs.partitions(database), CallReader(kafka, database, NAME).running],
+        background=[
+            lambda: jobs.partitions(database),
+            lambda: jobs.measures(database, parts.metrics),
+            lambda: CallReader(kafka, database, NAME, parked=parts.parked).running(),
+        ],
     )
     # Documents and replays know all that is read. This broker is never started.
     parts.routes = stream.routes(database)

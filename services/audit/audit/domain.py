@@ -201,6 +201,16 @@ class Search:
 
 UNKNOWN_AFTER: Final = timedelta(seconds=60)
 """After which a call that began an effect outside and has no end on record counts as unknown."""
+COUNTED_BACK: Final = timedelta(hours=1)
+"""How far back calls whose end is unknown are counted for the alert; all of them are found by `GET /unknown`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """What the trail lacks, in numbers."""
+
+    gaps: int
+    unknown: int
 
 
 class Outcome(StrEnum):

@@ -10,6 +10,7 @@ unwell all are held and come again. Offsets are committed after the effect and a
 import asyncio
 import contextlib
 import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -54,11 +55,20 @@ _Refused: TypeAlias = tuple[Record, Exception]
 class CallReader:
     """The reader of `access-logged` of one process; the processes of its group share the partitions."""
 
-    def __init__(self, kafka: bus.Kafka, db: Db, name: str, event: type[AccessLogged] = AccessLogged) -> None:
+    def __init__(
+        self,
+        kafka: bus.Kafka,
+        db: Db,
+        name: str,
+        event: type[AccessLogged] = AccessLogged,
+        *,
+        parked: "Counter[str] | None" = None,
+    ) -> None:
         self._kafka = kafka
         self._db = db
         self._name = name
         self._event = event
+        self._parked = parked
         self._producer: AIOKafkaProducer | None = None
 
     @contextlib.asynccontextmanager
@@ -218,6 +228,8 @@ class CallReader:
         except (KafkaError, OSError, TimeoutError) as trouble:
             _log.error("bus.dead_letter_failed", topic=record.topic, error=type(trouble).__name__)
             raise Unwell("broker") from trouble
+        if self._parked is not None:
+            self._parked[record.topic] += 1
         origin = f"{record.topic}/{record.partition}/{record.offset}"
         _log.error("bus.dead_lettered", origin=origin, reason=reason, attempts=attempts)
 

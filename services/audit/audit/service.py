@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audit import domain, errors, store
 from audit.domain import Call, Group, Search, Thread
-from common import log
+from common import clock, log
 from common.events import (
     BatchIngested,
     CatalogChanged,
@@ -108,3 +108,9 @@ async def unknown(tx: AsyncSession, since: datetime, limit: int, caller: Caller)
 
 async def make_partitions(tx: AsyncSession) -> None:
     await store.make_partitions(tx)
+
+
+async def lacking(tx: AsyncSession) -> domain.Lacking:
+    """What the trail lacks now: numbers that never came, and ends of calls of the last hour."""
+    since = clock.now() - domain.COUNTED_BACK
+    return domain.Lacking(gaps=len(await store.gaps(tx)), unknown=await store.count_unknown(tx, since=since))

@@ -218,6 +218,12 @@ async def unknown(tx: AsyncSession, *, since: datetime, limit: int) -> list[Call
     return [_call(row) for row in await tx.execute(query.order_by(call.c.received_at).limit(limit))]
 
 
+async def count_unknown(tx: AsyncSession, *, since: datetime) -> int:
+    """How many calls began an effect outside since then and have no end on record after a minute."""
+    query = sa.select(sa.func.count()).select_from(call).where(_open, _overdue, call.c.received_at >= since)
+    return int((await tx.execute(query)).scalar_one())
+
+
 async def newest(
     tx: AsyncSession, topic: str, ref: str, *, version: int | None = None, before: datetime | None = None
 ) -> dict[str, Any] | None:

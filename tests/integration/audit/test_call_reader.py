@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -175,9 +176,13 @@ async def test_what_is_refused_is_dead_lettered_by_itself_and_all_around_it_is_k
     for number, ((key, value), changed, _) in enumerate(BAD.values(), 1):
         sent += [row(probe, logged(numbers(number, number))), (key, value, probe.headers(**changed))]
     await tell(probe, *sent, row(probe, logged(numbers(len(BAD) + 1, len(BAD) + 1))))
-    async with read(trail, probe):
+    parked = Counter()
+    async with CallReader(
+        probe.kafka(probe.reader), trail.parts.db, probe.reader, probe.event, parked=parked
+    ).running():
         await probe.all_committed()
     assert await kept(trail) == expected("w1", last=len(BAD) + 1)
+    assert parked == {probe.topic: len(BAD)}, "as the alert counts them"
     assert sorted((await reasons(probe)).values()) == sorted(reason for _, _, reason in BAD.values())
     letters = await probe.dead()
     assert len(letters) == len(BAD), "each once"
