@@ -143,3 +143,15 @@ async def test_readiness_asks_the_store(door, store):
     with pytest.raises(Unavailable):
         await broken.ping()
     await broken.stop()
+
+
+async def test_whoever_asks_for_one_row_waits_no_longer_than_a_query_may_take(door, store, streets, monkeypatch):
+    """Also one who comes while another's query is under way, and would wait for both."""
+    monkeypatch.setattr(gateway_reading, "FIND_WITHIN", 0.3)
+    async with held(store, streets):
+        calls = [asyncio.create_task(door.call(street_code="310105001"))]
+        await eventually(lambda: _busy(store, 1), what="its query is under way")
+        calls += [asyncio.create_task(door.call(street_code="310105002")) for _ in range(3)]
+        assert all(map(is_store_failure, await asyncio.gather(*calls)))
+        assert await _busy(store, 1), "told before the query has ended"
+    assert (await door.call(street_code="310105001")).code == "1"

@@ -6,6 +6,7 @@ import pytest
 
 from common.events import Item, ItemType, Operator
 from exchange.reading import Column, Condition, Shape, Source
+from gateway.errors import Trouble, Unavailable
 from gateway.store import reading
 
 CODE = Item(
@@ -78,3 +79,24 @@ async def test_resources_that_do_not_answer_hold_up_no_other(store):
     await asyncio.gather(*slow)
     # Turns that ended early are given back once.
     assert reader.turns._value == reading.LANES_AT_ONCE
+
+
+async def test_whoever_waits_too_long_is_told_and_those_who_come_later_are_answered(store, monkeypatch):
+    """Two queries' times would pass for one who comes while a query is under way that never ends."""
+    monkeypatch.setattr(reading, "FIND_WITHIN", 0.05)
+    monkeypatch.setattr(reading, "_WATCH", 0.01)
+    reader = reading.Reader("", 4)
+    store.held = {"a": asyncio.Event()}
+    asked = reader.find(shape("a"), ["1"])
+    await _all_others_ran()
+    behind = [reader.find(shape("a"), [value]) for value in ("2", "3")]
+    for late in (asked, *behind):
+        with pytest.raises(Unavailable) as told:
+            await late
+        assert told.value.trouble is Trouble.STORE
+    assert reader.waiting == 0
+    monkeypatch.setattr(reading, "FIND_WITHIN", 60.0)
+    later = reader.find(shape("a"), ["4"])
+    store.held["a"].set()
+    assert (await later).rows == (('"4"',),)
+    assert [values for _, values in store.asked] == [["1"], ["4"]], "nothing is asked for those who have left"

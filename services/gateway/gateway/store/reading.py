@@ -21,6 +21,9 @@ from gateway.errors import Trouble, Unavailable
 from gateway.store.connections import Connections
 
 QUERY_WITHIN: Final = 5.0
+FIND_WITHIN: Final = 5.0
+"""Seconds that a call waits for its row at most, in its lane and in the query together."""
+_WATCH: Final = 0.25
 MAX_TOGETHER: Final = 64
 """Calls that one query answers at most."""
 LANES_AT_ONCE: Final = 2
@@ -58,6 +61,7 @@ class Reader:
         self._held = Connections(connections, self._connect)
         self._lanes: dict[str, _Lane] = {}
         self.turns = asyncio.Semaphore(LANES_AT_ONCE)
+        self._watching: asyncio.TimerHandle | None = None
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
@@ -118,7 +122,16 @@ class Reader:
         if lane is None:
             self._forget_idle()
             lane = self._lanes[shape.lane] = _Lane(self, shape)
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().call_later(_WATCH, self._watch)
         return lane.ask(shape, values)
+
+    def _watch(self) -> None:
+        """Tell those whose time is up; one timer for all of them."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        open_ends = [lane for lane in self._lanes.values() if lane.tell_late(now)]
+        self._watching = loop.call_later(_WATCH, self._watch) if open_ends else None
 
     async def page(
         self,
@@ -162,6 +175,7 @@ _Picker = Callable[[asyncpg.Record], tuple[str, ...]]
 class _Waiting(NamedTuple):
     values: list[Bindable]
     picked: _Picker
+    due: float
     done: "asyncio.Future[Rows]"
 
 
@@ -200,13 +214,15 @@ class _Lane:
         self._sql = ""
         self._width = 0
         self.waiting: list[_Waiting] = []
+        self._taken: list[_Waiting] = []
+        """Those whose query is under way."""
         self.busy = False
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, shape: Shape, values: list[Bindable]) -> "asyncio.Future[Rows]":
         picked = self._pickers.get(shape) or self._learn(shape)
         done: asyncio.Future[Rows] = self._loop.create_future()
-        self.waiting.append(_Waiting(values, picked, done))
+        self.waiting.append(_Waiting(values, picked, self._loop.time() + FIND_WITHIN, done))
         if not self.busy:
             self.busy = True
             self._task = self._loop.create_task(self._run())
@@ -235,26 +251,42 @@ class _Lane:
             for left in self.waiting:
                 left.done.cancel()
 
+    def tell_late(self, now: float) -> bool:
+        """Tell those who have waited too long; whether there is anybody left to look after."""
+        for waiting in self._taken:
+            if waiting.due <= now and not waiting.done.done():
+                waiting.done.set_exception(Unavailable(Trouble.STORE))
+        late = 0
+        while late < len(self.waiting) and self.waiting[late].due <= now:
+            if not self.waiting[late].done.done():
+                self.waiting[late].done.set_exception(Unavailable(Trouble.STORE))
+            late += 1
+        del self.waiting[:late]
+        return bool(self._taken or self.waiting)
+
     async def _take_turn(self) -> None:
         seen = 0
         while seen < len(self.waiting) < MAX_TOGETHER:
             # Others are on their way: those whose requests the loop has yet to read.
             seen = len(self.waiting)
             await asyncio.sleep(0)
-        taken = self.waiting[:MAX_TOGETHER]
+        taken = self._taken = self.waiting[:MAX_TOGETHER]
         del self.waiting[: len(taken)]
         try:
-            await self._answer(taken)
+            if taken:
+                await self._answer(taken)
         except Exception as error:  # noqa: BLE001  whoever waits is told, or would wait for ever
             for waiting in taken:
                 if not waiting.done.done():
                     waiting.done.set_exception(error)
+        finally:
+            self._taken = []
 
     async def _answer(self, taken: list[_Waiting]) -> None:
         sql, batch_at = self._sql, self._width + 2
         found = await self._reader.query(sql, *_arrays(self._shape, taken))
         for row in found:
-            _, picked, done = taken[row[0] - 1]
+            _, picked, _, done = taken[row[0] - 1]
             if not done.done():
                 batch = row[batch_at]
                 done.set_result(Rows((), (), row[1]) if batch is None else Rows((picked(row),), (batch,), row[1]))
