@@ -169,7 +169,12 @@ def _finished(
     remarks: list[Remark],
 ) -> Table:
     kinds = {column: column_kind(grid, done.records, column) for column in columns}
-    shown = [column for column in columns if titles.get(column) or kinds[column] is not ColumnKind.EMPTY]
+    shown = [
+        column
+        for column in columns
+        if kinds[column] is not ColumnKind.EMPTY
+        or (titles.get(column) and not _only_widens(grid, header, titles, column))
+    ]
     told = tuple(Column(column, titles.get(column, ""), kinds[column], column == sequence) for column in shown)
     untitled = [column for column in told if not column.title]
     if header:
@@ -187,6 +192,12 @@ def _finished(
         skipped=tuple(Skipped(row, reason) for row, reason in sorted(skipped.items())),
         remarks=tuple(remarks),
     )
+
+
+def _only_widens(grid: Grid, header: tuple[int, ...], titles: Mapping[int, str], column: int) -> bool:
+    """Whether an empty column bears its title only because the cell of the one before is merged over it."""
+    part = grid.merge_at(header[-1], column) if header else None
+    return part is not None and part.first_column < column and titles.get(column) == titles.get(part.first_column)
 
 
 def _larger(sheet: Sheet, grid: Grid, rows: Sequence[int], done: Sorted) -> Table | None:

@@ -10,6 +10,7 @@ from sheets.cells import Value
 from sheets.guided import texts
 from sheets.guided.grid import CellKind, Grid, kind_of, whole_number
 from sheets.guided.headers import ColumnLook, _same, is_title_like, looks
+from sheets.guided.sums import sums_among
 from sheets.guided.tables import SkipReason
 
 _NEEDED_SHARE: Final = 0.6
@@ -19,6 +20,7 @@ _SAMPLE_ROWS: Final = 2_000
 _NARROW: Final = 2
 _MANY_COLUMNS: Final = 4
 """1, 2, 3, 4 across is no chance."""
+_COLUMN_NUMBER_WORDS: Final = {"栏次", "行次", "列次", "栏目", "序号"}
 _COUNTED_SHARE: Final = 0.5
 _TELLING: Final = 3
 """So many columns that are filled elsewhere tell a record from what is none."""
@@ -30,6 +32,11 @@ def _is_apart(cells: Mapping[int, Value]) -> bool:
     """A row that begins with 合计 or 填表人：, which tells nothing of what records fill."""
     first = cells[min(cells)]
     return isinstance(first, str) and (texts.is_total(first) or texts.is_label(first))
+
+
+def _counts_all(text: str) -> bool:
+    """共12户 alone in a row."""
+    return text.startswith(("共", "合计", "总计")) and texts.is_count(text)
 
 
 @dataclass(slots=True)
@@ -119,6 +126,8 @@ class Sorter:
                     notes = notes or (isinstance(first, str) and texts.opens_notes(first))
             last = row
         self._settle_ends(done)
+        done.skipped.update(dict.fromkeys(sums_among(self._grid, done.records, self._columns, self._needed), SkipReason.TOTAL))
+        done.records = [row for row in done.records if row not in done.skipped]
         return done
 
     def _settle_ends(self, done: Sorted) -> None:
@@ -137,8 +146,8 @@ class Sorter:
             return SkipReason.NOTE if is_aside else SkipReason.OUTSIDE
         if any(_same(cells, header) and len(cells) >= min(2, len(header)) for header in self._header):
             return SkipReason.REPEATED_HEADER
-        if not done.records and self._numbers_columns(cells):
-            return SkipReason.COLUMN_NUMBERS
+        if not done.records and (reason := self._tells_of_columns(cells)) is not None:
+            return reason
         words = [texts.visible_text(value) for _, value in sorted(cells.items()) if isinstance(value, str)]
         if len(cells) == 1 and words and texts.without_continued(words[0]) in self._titles:
             return SkipReason.REPEATED_TITLE
@@ -151,7 +160,7 @@ class Sorter:
         if self._is_counted and count is not None and not (notes and share < _COUNTED_SHARE):
             return SkipReason.TOTAL if words and texts.is_total(words[0]) and self._is_sum(cells) else None
         first = words[0] if words else ""
-        if first and self._is_total(cells, first):
+        if first and (self._is_total(cells, first) or (len(cells) == 1 and done.records and _counts_all(first))):
             return SkipReason.TOTAL
         if first and self._is_aside(cells, words, share):
             return SkipReason.NOTE
@@ -193,7 +202,8 @@ class Sorter:
         if len(cells) != _NARROW or max(cells) - min(cells) > 1 or place >= len(self._body):
             return False
         column = min(cells)
-        code, below = str(cells[column]).strip(), str(self._grid.value(self._body[place], column) or "").strip()
+        code = texts.title_text(cells[column])  # a code may stand as a number: 11, 1101
+        below = texts.title_text(self._grid.value(self._body[place], column))
         return code.isascii() and code.isalnum() and below.startswith(code) and len(below) > len(code)
 
     def _carries_count(self, row: int) -> bool:
@@ -242,20 +252,41 @@ class Sorter:
     def _is_wide(self, row: int, column: int) -> bool:
         return self._grid.span(row, column) >= max(2, 0.6 * len(self._columns))
 
+    def _tells_of_columns(self, cells: Mapping[int, Value]) -> SkipReason | None:
+        """What people put between a header and the first record: numbers, codes, hints, an example."""
+        if self._numbers_columns(cells) or self._codes_columns(cells):
+            return SkipReason.COLUMN_NUMBERS
+        hints = sum(isinstance(value, str) and texts.is_hint(value) for value in cells.values())
+        first = cells[min(cells)]
+        is_example = isinstance(first, str) and texts.is_example(first) and len(cells) > 1
+        if (hints >= 2 and hints * 2 >= len(cells)) or is_example:
+            return SkipReason.NOTE
+        return None
+
+    def _codes_columns(self, cells: Mapping[int, Value]) -> bool:
+        """代码 A101 A102: codes where the rows below have numbers."""
+        first = cells[min(cells)]
+        others = {column: value for column, value in cells.items() if column != min(cells)}
+        if len(others) < 2 or not isinstance(first, str) or not texts.names_codes(first):
+            return False
+        over = [column for column in others if column in self._look and self._look[column].typed is CellKind.NUMBER]
+        return bool(over) and all(isinstance(value, str) and value.strip().isascii() for value in others.values())
+
     def _numbers_columns(self, cells: Mapping[int, Value]) -> bool:
         """甲 乙 1 2 3: the columns' numbers under the header."""
         if len(cells) < max(3, 0.6 * len(self._columns)):
             return False
-        shown = [str(value).strip().strip("()（）[]<>").removesuffix(".0") for _, value in sorted(cells.items())]
-        shown = [text.split("=")[0] for text in shown]
-        if shown and shown[0] in {"栏次", "行次", "列次", "栏目", "序号"}:
-            shown = shown[1:]
+        shown = [
+            texts.folded(texts.title_text(value)).strip("()[]<>").split("=")[0]
+            for _, value in sorted(cells.items())
+            if kind_of(value) is not CellKind.MARK
+        ]
+        plain = [text for text in shown if text not in _COLUMN_NUMBER_WORDS]
+        is_named = len(plain) < len(shown)
         leading = 0
-        while leading < len(shown) and (
-            shown[leading] in "甲乙丙丁戊己" or (len(shown[leading]) == 1 and shown[leading] in "ABCDEF")
-        ):
+        while leading < len(plain) and len(plain[leading]) == 1 and plain[leading] in "甲乙丙丁戊己abcdef":
             leading += 1
-        rest = shown[leading:]
+        rest = plain[leading:]
         if not rest:
             return leading >= 3
         if not all(text.isdecimal() for text in rest):
@@ -265,8 +296,8 @@ class Sorter:
         return (
             counts
             and numbers[0] in {1, leading + 1}
-            and (leading > 0 or len(numbers) >= 3)
-            and self._unlike_body(cells)
+            and (leading > 0 or is_named or len(numbers) >= 3)
+            and (is_named or self._unlike_body(cells))
         )
 
     def _unlike_body(self, cells: Mapping[int, Value]) -> bool:

@@ -29,7 +29,7 @@ _TEXTS = {
     SkipReason.REPEATED_HEADER: "重复的表头行（分页）",
     SkipReason.COLUMN_NUMBERS: "栏次行（列的编号）",
     SkipReason.GROUP: "分组行",
-    SkipReason.TOTAL: "合计或小计行",
+    SkipReason.TOTAL: "合计、小计或平均行",
     SkipReason.NOTE: "注释或落款行",
     SkipReason.ONLY_SEQUENCE: "只填了序号的空行",
     SkipReason.OTHER_TABLE: "属于同一工作表中的另一张表，未读取",

@@ -75,10 +75,19 @@ _ORDINAL_START: Final = re.compile(
 _COUNTED: Final = re.compile(
     r".{1,30}\((?:共|计|合计)?\s*\d+\s*[^\d\s()]{1,4}\)[:：]?|.{1,30}[:：]\s*\d+\s*[所个家户人名件项]"
 )
-_COUNT: Final = re.compile(r"\(?(?:共|共计|计|合计)?\s*\d+\s*[所个家户人名件项处批种座条]\)?")
+_COUNT: Final = re.compile(r"\(?(?:共|共计|计|合计)?\s*\d+\s*[所个家户人名件项处批种座条起宗辆台份张只例次间栋套位篇]\)?")
+_HINT: Final = re.compile(
+    r"[(【*]*(?:必填|选填|非必填|可选填|可不填|条件必填|填写|请填|请选|请输入|示例|样例|例如|例[:：]|如[:：]|格式)"
+)
+_EXAMPLE: Final = re.compile(r"[(【]?(?:例|示例|样例|范例|举例|填写示例|填报示例)\d?[)】]?[:：]?")
+_CODE_ROW: Final = re.compile(r"(?:指标|字段|栏目|数据项|项目)?(?:代码|编码|代号)|字段名称?")
+_AVERAGE: Final = re.compile(r"(?:全[国省市区县州]|总|总体)?平均(?:值|数|分|水平)?|均值")
+_EXTREME: Final = re.compile(r"最[大小高低多少]|极[大小]|中位|标准差")
+_WHOLE: Final = re.compile(r"全(?:国|省|市|区|县|州|盟|旗|乡|镇|街道|村|校|院|局|系统|域|行业|地区|自治区)")
 _UNIT: Final = re.compile(
     r"\(?(?:单位[:：])?(?:[百千万亿]*(?:元|人|户|个|吨|米|公里|千米|平方米|平方公里|公顷|亩|立方米|千瓦时|度|件|台|套|辆|次|家|所|间|名|人次|张|份|条|"
     r"只|头|篇|项|岁|年|月|天|日|小时|分|斤|公斤|千克|克|升|美元|床|张床|户次)(?:/[\u4e00-\u9fff]{1,4})?|%|％|‰|度|-|—|mm|cm|m|km|kg|t|m2|m3|℃|㎡|ha|"
+    r"(?:[μµnukcdm]?g|[mμ]?l|k?wh?|[km]?pa|m[23]?|t|mm|km[23]?)/(?:m[23]?|l|s|h|d|a|k?g|min|km2|t)|"
     r"yuan|persons?|units?|tons?|10 ?000 (?:yuan|persons?|tons?)|100 million (?:yuan|usd)|usd|sets?|households?)\)?",
     re.IGNORECASE,
 )
@@ -206,3 +215,33 @@ def is_latin(text: str) -> bool:
 def has_chinese(text: str) -> bool:
     """Whether a Chinese character is in it."""
     return _CHINESE.search(text) is not None
+
+
+def is_hint(text: str) -> bool:
+    """必填，18位; 格式：YYYY/MM/DD: how a cell of the column is to be filled."""
+    return _HINT.match(folded(text)) is not None
+
+
+def is_example(text: str) -> bool:
+    """例, 示例1: in place of a number, before a row that shows how to fill the table."""
+    return _EXAMPLE.fullmatch(folded(text)) is not None
+
+
+def names_codes(text: str) -> bool:
+    """代码, 指标代码, 字段名: before the codes of the columns."""
+    return _CODE_ROW.fullmatch(folded(text)) is not None
+
+
+def is_average(text: str) -> bool:
+    """平均, 全市平均值."""
+    return _AVERAGE.fullmatch(folded(text)) is not None
+
+
+def is_extreme(text: str) -> bool:
+    """最大值, 中位数: beside these an average is one figure of several."""
+    return _EXTREME.match(folded(text)) is not None
+
+
+def is_whole(text: str) -> bool:
+    """全市, 全区: may be the sum of what is listed."""
+    return _WHOLE.fullmatch(folded(text)) is not None
