@@ -195,7 +195,9 @@ def _finished(
 
 
 def _only_widens(grid: Grid, header: tuple[int, ...], titles: Mapping[int, str], column: int) -> bool:
-    """Whether an empty column bears its title only because the cell of the one before is merged over it."""
+    """Whether an empty column is none: the cell of the one before is merged over it, or a legend stands apart there."""
+    if column - 1 not in titles and len(titles) > 1 and column == max(titles) and texts.is_note(titles[column]):
+        return True
     part = grid.merge_at(header[-1], column) if header else None
     return part is not None and part.first_column < column and titles.get(column) == titles.get(part.first_column)
 

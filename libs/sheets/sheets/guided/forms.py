@@ -49,6 +49,8 @@ def _is_label(value: Value, weight: float) -> bool:
     if not isinstance(value, str):
         return False
     plain = texts.visible_text(value)
+    if texts.is_signature(plain):
+        return False  # 2024年3月 begins an entry of a chronicle
     return plain.endswith(("：", ":")) or texts.title_weight(plain) >= weight or texts.is_label(plain)
 
 

@@ -24,6 +24,7 @@ _CODE_DIGITS = 5
 _YEARS = range(1900, 2101)
 _MONTH = re.compile(r"(?:19|20)[0-9]{2}[.](?:0[1-9]|1[0-2]?)")
 _PERIODS = 3
+_DAYS = 5
 
 
 class CellKind(Enum):
@@ -90,6 +91,19 @@ def periods(cells: Mapping[int, Value]) -> frozenset[int]:
         if len(found) + sum(isinstance(value, str) for value in cells.values()) >= len(cells):
             return frozenset(found)
     return frozenset()
+
+
+def days(cells: Mapping[int, Value]) -> frozenset[int]:
+    """The columns of a row that count 1, 2, 3, … side by side beside words: the days of a month."""
+    counted = [column for column, value in sorted(cells.items()) if whole_number(value) is not None]
+    follows = all(
+        column == counted[0] + place and whole_number(cells[column]) == place + 1
+        for place, column in enumerate(counted)
+    )
+    words = sum(isinstance(value, str) and kind_of(value) is CellKind.TEXT for value in cells.values())
+    if len(counted) < _DAYS or not follows or not words or words + len(counted) < len(cells):
+        return frozenset()
+    return frozenset(counted)
 
 
 def _is_month(value: Value) -> bool:

@@ -6,6 +6,7 @@ titles have. Rows above and below join the header by merged cells, by filling ea
 translations.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from typing import Final
 
 from sheets.cells import Value
 from sheets.guided import texts
-from sheets.guided.grid import CellKind, Grid, is_year, kind_of, periods, whole_number
+from sheets.guided.grid import CellKind, Grid, days, is_year, kind_of, periods, whole_number
 
 SEARCHED_ROWS: Final = 80
 """Rows with content in which a header is looked for: covers and titles above a table are shorter."""
 SAMPLE_ROWS: Final = 250
 """Rows below a candidate whose cells are looked at."""
 HEADER_ROWS: Final = 5
+_WEEK: Final = 5
+_VALUE_CHARACTERS: Final = 8
 _LONGEST_TITLE: Final = 80
 _TYPED_SHARE: Final = 0.6
 _LEAST_SCORE: Final = 3.6
@@ -114,7 +117,7 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
     cover = {column for column in header if column in filled}
     coverage = len(cover) / len(filled) if filled else (1.0 if len(own) >= 2 else 0.0)
     titles = list(own.values())
-    run = periods(own)
+    run = periods(own) or _days(grid, number)
     words = sum(column in run or is_title_like(value) for column, value in own.items()) / len(titles)
     years = sum(column in run or is_year(value) for column, value in own.items())
     if words < 0.6 or (years == len(titles) and years < 3):
@@ -124,6 +127,7 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
     unique = len(set(plain)) / len(plain)
     lexicon = sum(texts.title_weight(text) for text in plain) / len(plain)
     contrast = 0.0
+    like = unlike = 0
     for column, value in own.items():
         found = look.get(column)
         if found is None:
@@ -131,13 +135,15 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
         typed, mine = found.typed, kind_of(value)
         if (typed is not None and mine is CellKind.TEXT) or (typed is CellKind.NUMBER and column in run):
             contrast += 1.0
+            unlike += 1
         elif (typed is not None and mine is typed and not is_year(value)) or texts.folded(str(value)) in found.values:
             contrast -= 1.0
+            like += 1
         elif typed is None:
             contrast += 0.15
     contrast /= len(own)
     figures = {column for column, value in own.items() if kind_of(value) is CellKind.NUMBER and not is_year(value)}
-    if len(figures - run) > len(titles) / 3:
+    if len(figures - run) > len(titles) / 3 or (figures - run and (like or not look) and not unlike and not lexicon):
         return 0.0
     score = (
         _WEIGHTS["coverage"] * coverage
@@ -158,6 +164,14 @@ def _score(grid: Grid, number: int, below: Sequence[int]) -> float:  # noqa: C90
     if len(own) >= 2 and isinstance(first, str) and (texts.is_total(first) and not texts.title_weight(first) >= 1):
         score -= 3.0
     return score if coverage >= 0.4 else score - 2.0
+
+
+def _days(grid: Grid, number: int) -> frozenset[int]:
+    """The days that a row names, unless the row above names the same columns: then it numbers them."""
+    found = days(grid.rows[number])
+    place = bisect_left(grid.numbers, number)
+    above = grid.rows[grid.numbers[place - 1]] if place else {}
+    return found if len(found & above.keys()) <= 1 else frozenset()
 
 
 def _counts_below(grid: Grid, number: int, column: int, body: Sequence[int]) -> bool:
@@ -203,6 +217,8 @@ def _continues(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> boo
         return all(is_title_like(value) or texts.is_unit(str(value)) for value in cells.values())
     if row - last > 1 or not all(isinstance(value, str) or is_year(value) for value in cells.values()):
         return False
+    if len(cells) >= _WEEK and all(texts.is_weekday(str(value)) for value in cells.values()):
+        return cells.keys() <= _days(grid, last)
     known = [cells, *(grid.rows[above] for above in header)]
     below = [
         number
@@ -286,7 +302,10 @@ def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool
     ]
     if any(part.last_column - part.first_column + 1 < max(2, 0.8 * width) for part in down):
         return True
-    if first - row > 1 or not all(is_title_like(value) for value in cells.values()):
+    run = _days(grid, row)
+    if first - row > 1 or not all(column in run or is_title_like(value) for column, value in cells.items()):
+        return False
+    if _is_form_row(grid, row, header):
         return False
     if any(
         isinstance(value, str) and (texts.is_label(value) or texts.is_attachment(value)) for value in cells.values()
@@ -310,6 +329,22 @@ def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool
     named = grid.shown_row(first)
     missing = {column for column in cells if column not in named and column in look}
     return bool(missing)
+
+
+def _is_form_row(grid: Grid, row: int, header: Sequence[int]) -> bool:
+    """总体目标 | 完成十所学校的维修: a label and a sentence merged over all the rest, each above a title of its own."""
+    cells = grid.rows[row]
+    if len(cells) != 2:
+        return False
+    label, value = min(cells), max(cells)
+    said = texts.title_text(cells[value])
+    return (
+        value == label + 1
+        and grid.span(row, value) == _width(grid, header) - 1 > 1
+        and label in grid.rows[header[0]]
+        and len(said) >= _VALUE_CHARACTERS
+        and texts.title_weight(said) == 0
+    )
 
 
 def joined_titles(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> dict[int, str]:

@@ -31,7 +31,8 @@ _FEW: Final = 0.34
 def _is_apart(cells: Mapping[int, Value]) -> bool:
     """A row that begins with 合计 or 填表人：, which tells nothing of what records fill."""
     first = cells[min(cells)]
-    return isinstance(first, str) and (texts.is_total(first) or texts.is_label(first))
+    is_label = isinstance(first, str) and texts.is_label(first) and (len(cells) == 1 or not texts.is_signature(first))
+    return is_label or (isinstance(first, str) and texts.is_total(first))
 
 
 def _counts_all(text: str) -> bool:
@@ -126,7 +127,9 @@ class Sorter:
                     notes = notes or (isinstance(first, str) and texts.opens_notes(first))
             last = row
         self._settle_ends(done)
-        done.skipped.update(dict.fromkeys(sums_among(self._grid, done.records, self._columns, self._needed), SkipReason.TOTAL))
+        done.skipped.update(
+            dict.fromkeys(sums_among(self._grid, done.records, self._columns, self._needed), SkipReason.TOTAL)
+        )
         done.records = [row for row in done.records if row not in done.skipped]
         return done
 
@@ -192,7 +195,8 @@ class Sorter:
         if self._leads_next(row, cells):
             return True
         if any(kind_of(cells[column]).is_typed for column in self._typed & cells.keys()):
-            return False
+            # 一、一般债券 with its subtotal, and nothing else that records have
+            return texts.is_group(first) and not any(isinstance(value, str) for value in list(cells.values())[1:])
         at_left = max(cells) - min(self._columns) < _NARROW + (len(self._columns) > _MANY_COLUMNS)
         counted = any(texts.is_count(str(value)) for value in list(cells.values())[1:])
         return texts.is_group(first) or (at_left and (counted or share <= _FEW))
@@ -246,7 +250,8 @@ class Sorter:
         asides = sum(texts.is_label(word) for word in words)
         if asides == len(cells) >= 2:
             return True  # 填表人： 审核人： 日期： in as many cells as there are columns
-        is_labelled = texts.is_label(words[0]) and few
+        is_date = texts.is_signature(words[0]) and len(cells) > 1 and share >= 1  # what a record begins with
+        is_labelled = texts.is_label(words[0]) and few and not is_date
         return is_labelled or (asides >= 1 and asides >= len(words) - 1 and asides * 2 >= len(cells) and share < 1)
 
     def _is_wide(self, row: int, column: int) -> bool:

@@ -75,13 +75,16 @@ _ORDINAL_START: Final = re.compile(
 _COUNTED: Final = re.compile(
     r".{1,30}\((?:共|计|合计)?\s*\d+\s*[^\d\s()]{1,4}\)[:：]?|.{1,30}[:：]\s*\d+\s*[所个家户人名件项]"
 )
-_COUNT: Final = re.compile(r"\(?(?:共|共计|计|合计)?\s*\d+\s*[所个家户人名件项处批种座条起宗辆台份张只例次间栋套位篇]\)?")
+_COUNT: Final = re.compile(
+    r"\(?(?:共|共计|计|合计)?\s*\d+\s*[所个家户人名件项处批种座条起宗辆台份张只例次间栋套位篇]\)?"
+)
 _HINT: Final = re.compile(
     r"[(【*]*(?:必填|选填|非必填|可选填|可不填|条件必填|填写|请填|请选|请输入|示例|样例|例如|例[:：]|如[:：]|格式)"
 )
 _EXAMPLE: Final = re.compile(r"[(【]?(?:例|示例|样例|范例|举例|填写示例|填报示例)\d?[)】]?[:：]?")
 _CODE_ROW: Final = re.compile(r"(?:指标|字段|栏目|数据项|项目)?(?:代码|编码|代号)|字段名称?")
-_AVERAGE: Final = re.compile(r"(?:全[国省市区县州]|总|总体)?平均(?:值|数|分|水平)?|均值")
+_AVERAGE: Final = re.compile(r"(?:全[国省市区县州]|总|总体|年|季|月|日)?(?:平均(?:值|数|分|水平)?|均值)")
+_WEEKDAY: Final = re.compile(r"(?:星期|周)?[一二三四五六日天]")
 _EXTREME: Final = re.compile(r"最[大小高低多少]|极[大小]|中位|标准差")
 _WHOLE: Final = re.compile(r"全(?:国|省|市|区|县|州|盟|旗|乡|镇|街道|村|校|院|局|系统|域|行业|地区|自治区)")
 _UNIT: Final = re.compile(
@@ -179,6 +182,16 @@ def is_label(text: str) -> bool:
     """填报单位：…, 制表人：…, 单位：万元: what is said about the whole table."""
     plain = unicodedata.normalize("NFKC", visible_text(text))
     return bool(_LABEL.match(plain) or _SIGNATURE.fullmatch(plain))
+
+
+def is_signature(text: str) -> bool:
+    """2024年3月, 第2页, （公章）: said about the whole table where it stands alone, else a value."""
+    return _SIGNATURE.fullmatch(unicodedata.normalize("NFKC", visible_text(text))) is not None
+
+
+def is_weekday(text: str) -> bool:
+    """一, 周日, 星期三."""
+    return _WEEKDAY.fullmatch(folded(text)) is not None
 
 
 def is_attachment(text: str) -> bool:
