@@ -88,6 +88,18 @@ def test_hints_on_how_to_fill_the_columns_are_no_record():
     assert skipped(table) == {2: "note"}
 
 
+def test_a_first_record_of_words_that_tells_to_fill_something_in_is_no_hint():
+    table = detected(
+        [
+            ["事项", "办理方式", "备注"],
+            ["填写登记表", "现场办理", "必填内容见附件"],
+            ["提交材料", "网上办理", ""],
+            ["领取证件", "邮寄", ""],
+        ]
+    )
+    assert rows_of(table) == [2, 3, 4]
+
+
 def test_an_example_in_place_of_the_first_number_is_no_record():
     table = detected(
         [

@@ -261,10 +261,11 @@ class Sorter:
         """What people put between a header and the first record: numbers, codes, hints, an example."""
         if self._numbers_columns(cells) or self._codes_columns(cells):
             return SkipReason.COLUMN_NUMBERS
-        hints = sum(isinstance(value, str) and texts.is_hint(value) for value in cells.values())
+        hints = [column for column, value in cells.items() if isinstance(value, str) and texts.is_hint(value)]
         first = cells[min(cells)]
         is_example = isinstance(first, str) and texts.is_example(first) and len(cells) > 1
-        if (hints >= 2 and hints * 2 >= len(cells)) or is_example:
+        is_over_values = len(hints) * 2 >= len(cells) and any(column in self._typed for column in hints)
+        if (len(hints) >= 2 and (is_over_values or len(hints) == len(cells))) or is_example:
             return SkipReason.NOTE
         return None
 

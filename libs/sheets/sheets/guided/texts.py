@@ -86,7 +86,9 @@ _CODE_ROW: Final = re.compile(r"(?:指标|字段|栏目|数据项|项目)?(?:代
 _AVERAGE: Final = re.compile(r"(?:全[国省市区县州]|总|总体|年|季|月|日)?(?:平均(?:值|数|分|水平)?|均值)")
 _WEEKDAY: Final = re.compile(r"(?:星期|周)?[一二三四五六日天]")
 _EXTREME: Final = re.compile(r"最[大小高低多少]|极[大小]|中位|标准差")
-_WHOLE: Final = re.compile(r"全(?:国|省|市|区|县|州|盟|旗|乡|镇|街道|村|校|院|局|系统|域|行业|地区|自治区)")
+_WHOLE: Final = re.compile(
+    r"全(?:国|省|市|区|县|州|盟|旗|乡|镇|街道|村|校|院|局|系统|域|行业|地区|自治区)|总[值量额]|全部"
+)
 _UNIT: Final = re.compile(
     r"\(?(?:单位[:：])?(?:[百千万亿]*(?:元|人|户|个|吨|米|公里|千米|平方米|平方公里|公顷|亩|立方米|千瓦时|度|件|台|套|辆|次|家|所|间|名|人次|张|份|条|"
     r"只|头|篇|项|岁|年|月|天|日|小时|分|斤|公斤|千克|克|升|美元|床|张床|户次)(?:/[\u4e00-\u9fff]{1,4})?|%|％|‰|度|-|—|mm|cm|m|km|kg|t|m2|m3|℃|㎡|ha|"
@@ -256,5 +258,5 @@ def is_extreme(text: str) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """全市, 全区: may be the sum of what is listed."""
+    """全市, 全区, 总值: may be the sum of what is listed."""
     return _WHOLE.fullmatch(folded(text)) is not None
