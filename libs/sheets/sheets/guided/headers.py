@@ -326,8 +326,7 @@ def _precedes(grid: Grid, numbers: Sequence[int], top: int, bottom: int) -> bool
     if len(cells) < 2:
         return False
     look = looks(grid, numbers[bottom + 1 : bottom + 1 + SAMPLE_ROWS])
-    named = grid.shown_row(first)
-    missing = {column for column in cells if column not in named and column in look}
+    missing = {column for column in cells if column not in beneath and column in look}
     return bool(missing)
 
 
