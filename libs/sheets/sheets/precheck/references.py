@@ -23,11 +23,15 @@ def within(last_row: int, last_column: int) -> str:
 
 
 def _at_most(limit: str, first: str, lowest: str, highest: str) -> str:
-    """A pattern of the words up to `limit`, by length and then by alphabet; `first` is the least first character."""
-    words = [f"[{first}-{highest}]" + f"[{lowest}-{highest}]{{{length - 1}}}" for length in range(1, len(limit))]
+    """A pattern of the words up to `limit`, by length and then by alphabet; `first` is the least first character.
+
+    The shorter ones come first, at one go: nearly all that is met are such, and a sheet has millions.
+    """
+    length = len(limit)
+    words = [f"[{first}-{highest}][{lowest}-{highest}]{{0,{length - 2}}}+"] if length > 1 else []
     for place, character in enumerate(limit):
         least = first if place == 0 else lowest
         if character > least:
-            rest = len(limit) - place - 1
+            rest = length - place - 1
             words.append(f"{limit[:place]}[{least}-{chr(ord(character) - 1)}][{lowest}-{highest}]{{{rest}}}")
-    return "|".join(sorted([*words, limit], key=len, reverse=True))
+    return "|".join([*words, limit])

@@ -95,8 +95,9 @@ def _bears_out(claim: Extent, xml: bytes, moments: frozenset[int], padded: froze
 def _extraordinary(last_row: int, last_column: int) -> re.Pattern[bytes]:
     """Finds a cell that is not written plainly, or whose reference is beyond the limits, or that shows an error."""
     reference = references.within(last_row, last_column)
-    plain = rf' r="{reference}"(?: s="[0-9]{{1,6}}")?(?: t="(?:s|n|b|d|str|inlineStr)")? ?/?>'
-    return re.compile(rf"<c(?=[\s/>])(?!{plain})".encode())
+    # The two tails that nearly all cells have come first.
+    tail = r'>| t="s">|(?: s="[0-9]{1,6}")?(?: t="(?:s|n|b|d|str|inlineStr)")? ?/?>'
+    return re.compile(rf'<c(?! r="{reference}"(?:{tail})|[^\s/>])'.encode())
 
 
 @functools.lru_cache(maxsize=8)
