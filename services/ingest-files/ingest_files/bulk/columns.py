@@ -187,6 +187,8 @@ def _only_text(cells: Cells) -> Sequence[str] | None:
 def _days(cells: Cells) -> Sequence[str] | None:
     if isinstance(cells[0], str) and cells[0]:
         return _only_text(cells)  # a text file has nothing but texts
+    if set(map(type, cells)) == {date}:
+        return "\n".join(map(date.isoformat, cells)).replace("-", "/").split("\n")
     shown: dict[Any, str] = {"": "", None: ""}
     for cell in {*cells} - shown.keys():
         if type(cell) is not date:
