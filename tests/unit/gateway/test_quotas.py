@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.events import Quota
 from gateway.domain.grants import Grant
-from gateway.domain.quotas import IDLE, Leases, Need, Period, bucket, limits
+from gateway.domain.quotas import IDLE, LIKELY, PLENTY, Leases, Need, Period, bucket, limits
 from tests.support.gateway_world import World
 from tests.support.items import key, text
 
@@ -80,6 +80,11 @@ class Replicas:
             leases.give_back(self.grant, at)
             self.served[bucket(self.period, at)] -= 1
 
+    def foresee(self, replica: int, want: int) -> None:
+        leases = self.leases[replica]
+        for need in leases.likely(self.at):
+            self.shared.lease(leases, need, max(want, leases.pace(need)), self.at)
+
     def sweep(self, replica: int) -> None:
         self.shared.take_back(self.leases[replica], self.at)
 
@@ -114,7 +119,7 @@ class TestOneReplica:
         (need,) = leases.take(grant, NOON)
         leases.add(need, bucket(period, NOON), count=5, spent=False, at=NOON)
         assert leases.take(grant, NOON + ONCE[period]) == [need]
-        leases.idle(NOON + ONCE[period])
+        leases.idle(NOON + 2 * ONCE[period])
         assert len(leases) == 0, "and nothing is kept of it"
 
     def test_days_begin_at_midnight_in_shanghai(self):
@@ -164,6 +169,42 @@ class TestOneReplica:
         (need,) = leases.take(grant, NOON)
         leases.add(need, int(NOON), count=5, spent=False, at=NOON)
         assert leases.idle(NOON, unused_for=float("-inf")) == []
+
+
+class TestTheNextSecond:
+    """What was served in one second is leased for the next one together, before its calls come."""
+
+    def served(self, calls, quota=1000):
+        grant, leases = granted(per_second=quota), Leases()
+        need = Need(grant.id, Period.SECOND, quota)
+        leases.add(need, int(NOON), count=50, spent=False, at=NOON)
+        assert [leases.take(grant, NOON) for _ in range(calls)] == [True] * calls
+        return leases, need
+
+    def test_who_was_called_a_few_times_is_thought_to_be_called_again(self):
+        leases, need = self.served(LIKELY)
+        leases.idle(NOON + 1)
+        assert list(leases.likely(NOON + 1)) == [need]
+        assert list(leases.likely(NOON + 1.5)) == [], "once a second"
+
+    def test_who_was_called_less_or_earlier_is_not(self):
+        assert list(self.served(LIKELY - 1)[0].likely(NOON + 1)) == []
+        assert list(self.served(LIKELY)[0].likely(NOON + 2)) == []
+
+    def test_where_the_quota_is_near_nothing_is_leased_that_others_may_need(self):
+        assert list(self.served(10, quota=10 * PLENTY - 1)[0].likely(NOON + 1)) == []
+        assert len(list(self.served(10, quota=10 * PLENTY)[0].likely(NOON + 1))) == 1
+
+    def test_as_much_is_leased_as_was_served(self):
+        leases, need = self.served(40)
+        assert leases.pace(need) == 40
+        leases.add(need, int(NOON) + 1, count=40, spent=False, at=NOON + 1)
+        assert leases.pace(need) == 40
+        leases.add(need, int(NOON) + 9, count=40, spent=False, at=NOON + 9)
+        assert leases.pace(need) == 0
+
+    def test_of_a_day_only_what_waits_is_asked_for(self):
+        assert Leases().pace(Need(granted(per_day=9).id, Period.DAY, 9)) == 0
 
 
 class TestFailedCalls:
@@ -228,6 +269,7 @@ class TestNewQuota:
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("call"), st.integers(0, 1), st.integers(1, 40)),
+        st.tuples(st.just("foresee"), st.integers(0, 1), st.integers(1, 40)),
         st.tuples(st.just("sweep"), st.integers(0, 1), st.just(0)),
         st.tuples(st.just("wait"), st.integers(1, 40), st.just(0)),
         st.tuples(st.just("fail"), st.just(0), st.just(0)),
@@ -241,6 +283,8 @@ def played(quota, happened, period):
     for what, one, more in happened:
         if what == "call":
             replicas.call(one, more)
+        elif what == "foresee":
+            replicas.foresee(one, more)
         elif what == "sweep":
             replicas.sweep(one)
         elif what == "wait":

@@ -4,6 +4,7 @@ Seconds and days are calendar units of Asia/Shanghai by the database's clock. Wh
 in the next.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,6 +17,10 @@ _DAY: Final = 86_400
 IDLE: Final = 1.0
 """Seconds after which a lease that nobody uses may go back, and a count that was used up is asked again: what another
 replica had leased and did not use may be there by then."""
+LIKELY: Final = 3
+"""Calls of one second after which a grant is thought to be called in the next as well."""
+PLENTY: Final = 16
+"""How many times the calls of one second the quota must be, that so many are leased of the next before they come."""
 
 
 class Period(StrEnum):
@@ -40,8 +45,16 @@ class Lease:
     """Whether the shared count had nothing more to give."""
     used_at: float
     asked_at: float
+    got: int = 0
+    """Calls leased so far, served or not."""
+    before: int = 0
+    """Calls that this replica served in the calendar unit before."""
     aside: int = 0
     """Calls that may not be served, for the quota was lowered; they go back."""
+
+    @property
+    def served(self) -> int:
+        return self.got - self.left - self.aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ class Leases:
         # By the bytes of the grant's id: a UUID costs a function to hash and another to compare, in each call.
         self._held: dict[Period, dict[bytes, Lease]] = {Period.SECOND: {}, Period.DAY: {}}
         self._seconds, self._days = self._held[Period.SECOND], self._held[Period.DAY]
+        self._foreseen = 0
 
     def __len__(self) -> int:
         return len(self._seconds) + len(self._days)
@@ -143,21 +157,42 @@ class Leases:
         held, name = self._held[need.period], need.grant.bytes
         lease = held.get(name)
         if lease is None or lease.bucket != unit:
-            held[name] = Lease(unit, need.limit, count, spent, at, at)
+            before = lease.served if lease is not None and lease.bucket == unit - 1 else 0
+            held[name] = Lease(unit, need.limit, count, spent, at, at, got=count, before=before)
             return
         if need.limit < lease.limit:
             # How much of it the lower quota leaves is for the shared count to say, once it is back there.
             lease.aside, lease.left = lease.aside + lease.left, 0
         lease.limit = need.limit
         lease.left += count
+        lease.got += count
         lease.spent = spent
         lease.used_at = lease.asked_at = at
+
+    def pace(self, need: Need) -> int:
+        """Calls of a second that this replica serves, by the one before or by this one if they are more already."""
+        lease = self._seconds.get(need.grant.bytes) if need.period is Period.SECOND else None
+        return max(lease.before, lease.served) if lease is not None else 0
+
+    def likely(self, at: float) -> Iterator[Need]:
+        """What will be needed in this second, by what was served in the one before; told once a second.
+
+        Where the quota is near to what is served nothing is: another replica may have the calls.
+        """
+        second = bucket(Period.SECOND, at)
+        if second == self._foreseen:
+            return
+        self._foreseen = second
+        for name, lease in self._seconds.items():
+            if lease.bucket == second - 1 and lease.served >= LIKELY and lease.served * PLENTY <= lease.limit:
+                yield Need(UUID(bytes=name), Period.SECOND, lease.limit)
 
     def idle(self, at: float, unused_for: float = IDLE) -> list[tuple[UUID, int, int]]:
         """Leases of days that nobody used for so long: grant, day, calls left. Forgets what is over."""
         for period, held in self._held.items():
-            now = bucket(period, at)
-            for name in [name for name, lease in held.items() if lease.bucket != now]:
+            # The second before tells what this one will need.
+            oldest = bucket(period, at) - (period is Period.SECOND)
+            for name in [name for name, lease in held.items() if lease.bucket < oldest]:
                 del held[name]
         return [
             (UUID(bytes=name), lease.bucket, lease.left + lease.aside)
@@ -171,6 +206,7 @@ class Leases:
         if lease is None or lease.bucket != day:
             return 0
         left, lease.left, lease.aside = lease.left + lease.aside, 0, 0
+        lease.got -= left
         # Whether there is more is for the database to say, with the next call.
         lease.spent = False
         return left

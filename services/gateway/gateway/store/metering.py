@@ -28,14 +28,15 @@ ALIVE: Final = 12.0
 DEAD: Final = 20.0
 """Seconds after its last sign of life when another settles for it; more than ALIVE by more than clocks may differ."""
 AHEAD: Final = {Period.SECOND: 128, Period.DAY: 1024}
-"""Calls leased beyond those that wait, while there are plenty."""
+"""Calls leased beyond those that wait, while there are plenty; more where more were served in the unit before."""
 _SWEEP: Final = 0.5
 _SETTLE: Final = 10.0
 _STEPPED: Final = 0.25
 _log = log.get(__name__)
 
 # A lease is at most an eighth of what is left, and one where that is little. Rows are locked in the order of the
-# grants, so that replicas do not lock each other out.
+# grants, so that replicas do not lock each other out. Who waited for a row until the calendar unit was over gets nothing
+# of it, and asks again.
 _LEASE: Final = """
 with unit as (select {unit} as bucket),
 leased as (
@@ -50,6 +51,7 @@ leased as (
         used = case when q.bucket <> excluded.bucket then excluded.used else q.used + greatest(0, least(
             excluded.most - q.used, greatest(1, least(excluded.want, (excluded.most - q.used) / 8))
         )) end
+        where excluded.bucket = {unit}
     returning new.grant_id, new.bucket, new.used, new.used >= new.most as spent,
         new.used - case when old.bucket = new.bucket then old.used else 0 end as count
 ){held}
@@ -251,6 +253,8 @@ class Meter:
                 wanted, self._wanted, self._round = self._wanted, {}, None
                 for period in Period:
                     asked = {need: n for need, n in wanted.items() if need.period is period}
+                    if asked and period is Period.SECOND:
+                        asked = dict.fromkeys(self.leases.likely(self.now()), 0) | asked
                     if asked:
                         await self._ask(period, asked)
         except Unavailable as away:
@@ -266,7 +270,7 @@ class Meter:
         values: list[Any] = [
             list(needs),
             [need.limit for need in needs.values()],
-            [asked[need] + AHEAD[period] for need in needs.values()],
+            [asked[need] + max(AHEAD[period], self.leases.pace(need)) for need in needs.values()],
         ]
         if period is Period.DAY:
             values.append(self.holder)
