@@ -32,7 +32,7 @@ ROWS = 100_000
 GRANTS = 32
 COLUMNS = ("code", "name", "amount", "updated")
 STORE_CONNECTIONS = 8
-LOG_MIB = 512
+LOG_MIB = 1024
 """Of the database's log, written before anything is measured."""
 Query = tuple[str, tuple[str, ...], tuple[str, ...]]
 """A statement, the parameters that it binds, the columns that it gives."""

@@ -34,7 +34,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "log_line_prefix": "%m [%p] %u@%d ",
     # Files of the log that were written once are kept to be written again: a commit that has to begin a new one waits
     # some 50 ms for it.
-    "min_wal_size": "512MB",
+    "min_wal_size": "1GB",
     # A client that vanishes is noticed within half a minute and its locks are freed.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
