@@ -77,6 +77,7 @@ class Worker:
         own = db.plain_url(settings.database_url)
         self._recorder = Recorder(own, settings.worker)
         self._meter = Meter(own, settings.worker)
+        self._recorder.lost = self._meter.distrust
         self._claims = Claims(own)
         self._nonces = Nonces(own)
         self._signer = Signer.of(settings.answer_key.get_secret_value())

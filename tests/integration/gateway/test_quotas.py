@@ -99,6 +99,36 @@ async def test_of_a_second_never_more_than_its_quota_whoever_serves(outbox, worl
     assert 16 <= max(served.values()) <= 20
 
 
+async def test_shares_of_a_second_are_served_without_asking_and_count_for_all(outbox, world, admin):
+    grant = granted(world, per_second=512)
+    served: Counter[int] = Counter()
+    unasked = 0
+    async with meters(outbox, "s-one", "s-two") as both:
+
+        async def serve(meter):
+            nonlocal unasked
+            end = time.monotonic() + 3.2
+            while time.monotonic() < end:
+                at_once = meter.take_at_once(grant)
+                unasked += at_once is not None and served[int(at_once.at)] == 0
+                charge = at_once or await taken(meter, grant)
+                if charge is not None:
+                    served[int(charge.at)] += 1
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(serve(meter) for meter in both for _ in range(4)))
+        assert max(served.values()) <= 512
+        assert unasked >= 2, "a second begins with what is there already"
+        assert await admin.fetchval("select shared from quota_second where grant_id = $1", grant.id) >= 2
+        for meter in both:
+            meter.distrust()
+            await eventually(lambda meter=meter: _nothing_at_once(meter, grant), what="no share any more")
+
+
+async def _nothing_at_once(meter, grant):
+    return meter.take_at_once(grant) is None
+
+
 async def test_both_limits_hold(door):
     granted(door.world, per_second=1000, per_day=3)
     assert [(await door.call()).code for _ in range(4)] == ["1", "1", "1", "207"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.events import Quota
 from gateway.domain.grants import Grant
-from gateway.domain.quotas import IDLE, LIKELY, PLENTY, Leases, Need, Period, bucket, limits
+from gateway.domain.quotas import IDLE, MINUTE, Leases, Need, Period, bucket, limits
 from tests.support.gateway_world import World
 from tests.support.items import key, text
 
@@ -33,15 +33,22 @@ class Shared:
 
     unit: int = -1
     used: int = 0
+    minute: int = -1
+    shared: int = 0
 
     def lease(self, leases: Leases, need: Need, want: int, at: float) -> None:
         now = bucket(need.period, at)
+        seconds = need.period is Period.SECOND
+        if now // MINUTE != self.minute:
+            self.minute, self.shared = now // MINUTE, 0
         if now != self.unit:
-            self.unit, self.used = now, 0
+            self.unit, self.used = now, self.shared
         left = need.limit - self.used
         count = max(0, min(left, max(1, min(want, left // 8))))
         self.used += count
-        leases.add(need, now, count=count, spent=self.used >= need.limit, at=at)
+        share = max(0, min(want, need.limit // 256, need.limit // 16 - self.shared)) if seconds else 0
+        self.shared += share
+        leases.add(need, now, count=count, spent=self.used >= need.limit, at=at, share=share)
 
     def take_back(self, leases: Leases, at: float, unused_for: float = IDLE) -> None:
         for grant, day, _ in leases.idle(at, unused_for):
@@ -80,11 +87,6 @@ class Replicas:
             leases.give_back(self.grant, at)
             self.served[bucket(self.period, at)] -= 1
 
-    def foresee(self, replica: int, want: int) -> None:
-        leases = self.leases[replica]
-        for need in leases.likely(self.at):
-            self.shared.lease(leases, need, max(want, leases.pace(need)), self.at)
-
     def sweep(self, replica: int) -> None:
         self.shared.take_back(self.leases[replica], self.at)
 
@@ -119,7 +121,7 @@ class TestOneReplica:
         (need,) = leases.take(grant, NOON)
         leases.add(need, bucket(period, NOON), count=5, spent=False, at=NOON)
         assert leases.take(grant, NOON + ONCE[period]) == [need]
-        leases.idle(NOON + 2 * ONCE[period])
+        leases.idle(NOON + ONCE[period])
         assert len(leases) == 0, "and nothing is kept of it"
 
     def test_days_begin_at_midnight_in_shanghai(self):
@@ -171,40 +173,51 @@ class TestOneReplica:
         assert leases.idle(NOON, unused_for=float("-inf")) == []
 
 
-class TestTheNextSecond:
-    """What was served in one second is leased for the next one together, before its calls come."""
+class TestShares:
+    """Where there is plenty a replica serves so many calls in each second of a minute without asking again."""
 
-    def served(self, calls, quota=1000):
+    def given(self, at=NOON, quota=1000, share=3):
         grant, leases = granted(per_second=quota), Leases()
         need = Need(grant.id, Period.SECOND, quota)
-        leases.add(need, int(NOON), count=50, spent=False, at=NOON)
-        assert [leases.take(grant, NOON) for _ in range(calls)] == [True] * calls
-        return leases, need
+        leases.add(need, int(at), count=1, spent=False, at=at, share=share)
+        assert leases.take(grant, at) is True
+        return grant, leases, need
 
-    def test_who_was_called_a_few_times_is_thought_to_be_called_again(self):
-        leases, need = self.served(LIKELY)
-        leases.idle(NOON + 1)
-        assert list(leases.likely(NOON + 1)) == [need]
-        assert list(leases.likely(NOON + 1.5)) == [], "once a second"
+    def test_it_holds_from_the_next_second_on_in_each(self):
+        grant, leases, need = self.given()
+        assert leases.take(grant, NOON) == [need], "what was leased for this second is used up"
+        for second in (1, 2, 30):
+            assert [leases.take(grant, NOON + second) for _ in range(4)] == [True] * 3 + [[need]]
 
-    def test_who_was_called_less_or_earlier_is_not(self):
-        assert list(self.served(LIKELY - 1)[0].likely(NOON + 1)) == []
-        assert list(self.served(LIKELY)[0].likely(NOON + 2)) == []
+    def test_more_is_leased_beside_it(self):
+        grant, leases, need = self.given()
+        assert leases.take(grant, NOON + 1) is True
+        leases.add(need, int(NOON) + 1, count=2, spent=False, at=NOON + 1, share=3)
+        assert [leases.take(grant, NOON + 1) for _ in range(5)] == [True] * 4 + [[need]]
+        assert [leases.take(grant, NOON + 2) for _ in range(7)] == [True] * 6 + [[need]]
 
-    def test_where_the_quota_is_near_nothing_is_leased_that_others_may_need(self):
-        assert list(self.served(10, quota=10 * PLENTY - 1)[0].likely(NOON + 1)) == []
-        assert len(list(self.served(10, quota=10 * PLENTY)[0].likely(NOON + 1))) == 1
+    def test_it_ends_with_the_minute(self):
+        grant, leases, need = self.given()
+        assert leases.take(grant, NOON + MINUTE - 1) is True
+        assert leases.take(grant, NOON + MINUTE) == [need]
+        leases.idle(NOON + MINUTE)
+        assert leases.take(grant, NOON + MINUTE - 2) == [need], "and nothing is kept of it"
 
-    def test_as_much_is_leased_as_was_served(self):
-        leases, need = self.served(40)
-        assert leases.pace(need) == 40
-        leases.add(need, int(NOON) + 1, count=40, spent=False, at=NOON + 1)
-        assert leases.pace(need) == 40
-        leases.add(need, int(NOON) + 9, count=40, spent=False, at=NOON + 9)
-        assert leases.pace(need) == 0
+    def test_it_does_not_begin_before_it_was_counted(self):
+        """A clock that is behind the database's: in its second the database knew of no share."""
+        grant, leases, need = self.given(at=NOON + 5)
+        assert leases.take(grant, NOON + 4) == [need]
 
-    def test_of_a_day_only_what_waits_is_asked_for(self):
-        assert Leases().pace(Need(granted(per_day=9).id, Period.DAY, 9)) == 0
+    def test_under_another_quota_it_is_worth_nothing(self):
+        grant, leases, _ = self.given()
+        world_grant = granted(per_second=2000)
+        world_grant.name, world_grant.id = grant.name, grant.id
+        assert leases.take(world_grant, NOON + 1) == [Need(grant.id, Period.SECOND, 2000)]
+
+    def test_it_is_given_up_where_the_counts_may_have_been_lost(self):
+        grant, leases, need = self.given()
+        leases.distrust()
+        assert leases.take(grant, NOON + 1) == [need]
 
 
 class TestFailedCalls:
@@ -269,7 +282,6 @@ class TestNewQuota:
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("call"), st.integers(0, 1), st.integers(1, 40)),
-        st.tuples(st.just("foresee"), st.integers(0, 1), st.integers(1, 40)),
         st.tuples(st.just("sweep"), st.integers(0, 1), st.just(0)),
         st.tuples(st.just("wait"), st.integers(1, 40), st.just(0)),
         st.tuples(st.just("fail"), st.just(0), st.just(0)),
@@ -283,8 +295,6 @@ def played(quota, happened, period):
     for what, one, more in happened:
         if what == "call":
             replicas.call(one, more)
-        elif what == "foresee":
-            replicas.foresee(one, more)
         elif what == "sweep":
             replicas.sweep(one)
         elif what == "wait":
@@ -311,7 +321,7 @@ def test_whatever_two_replicas_do_no_more_than_the_quota_is_served_and_all_of_it
     assert replicas.served.get(bucket(Period.DAY, NOON), 0) == quota
 
 
-@given(st.integers(0, 60), steps)
+@given(st.one_of(st.integers(0, 60), st.integers(256, 600)), steps)
 @settings(deadline=None)
 def test_in_no_second_are_more_served_than_its_quota(quota, happened):
     played(quota, happened, Period.SECOND)

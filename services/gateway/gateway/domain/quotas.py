@@ -1,10 +1,10 @@
 """Quotas of grants as leases: a replica takes a few calls ahead from the shared count and serves them by itself.
 
 Seconds and days are calendar units of Asia/Shanghai by the database's clock. What was leased for one is worth nothing
-in the next.
+in the next. Where there is plenty a replica also gets a share: so many calls in each second of a minute, not asked for
+again.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,10 +17,10 @@ _DAY: Final = 86_400
 IDLE: Final = 1.0
 """Seconds after which a lease that nobody uses may go back, and a count that was used up is asked again: what another
 replica had leased and did not use may be there by then."""
-LIKELY: Final = 3
-"""Calls of one second after which a grant is thought to be called in the next as well."""
-PLENTY: Final = 16
-"""How many times the calls of one second the quota must be, that so many are leased of the next before they come."""
+
+
+MINUTE: Final = 60
+"""Seconds for which a share is held; minutes of the clock, so that all shares of one end together."""
 
 
 class Period(StrEnum):
@@ -45,16 +45,18 @@ class Lease:
     """Whether the shared count had nothing more to give."""
     used_at: float
     asked_at: float
-    got: int = 0
-    """Calls leased so far, served or not."""
-    before: int = 0
-    """Calls that this replica served in the calendar unit before."""
     aside: int = 0
     """Calls that may not be served, for the quota was lowered; they go back."""
 
-    @property
-    def served(self) -> int:
-        return self.got - self.left - self.aside
+
+@dataclass(slots=True)
+class Share:
+    """Calls of one grant that this replica may serve in each second of a minute after the one it was given in."""
+
+    since: int
+    limit: int
+    """The quota that it was given under."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class Leases:
         # By the bytes of the grant's id: a UUID costs a function to hash and another to compare, in each call.
         self._held: dict[Period, dict[bytes, Lease]] = {Period.SECOND: {}, Period.DAY: {}}
         self._seconds, self._days = self._held[Period.SECOND], self._held[Period.DAY]
-        self._foreseen = 0
+        self._shares: dict[bytes, Share] = {}
+        self._minute = 0
+        """In which shares were looked through last."""
 
     def __len__(self) -> int:
         return len(self._seconds) + len(self._days)
@@ -125,7 +129,9 @@ class Leases:
         second = day = None
         if grant.per_second is not None:
             second = self._seconds.get(name)
-            if second is None or second.left <= 0 or second.bucket != int(at) or second.limit != grant.per_second:
+            if second is None or second.bucket != int(at):
+                second = self._begin(name, grant.per_second, at)
+            if second is None or second.left <= 0 or second.limit != grant.per_second:
                 return False
         if grant.per_day is not None:
             day = self._days.get(name)
@@ -145,6 +151,14 @@ class Leases:
                 lease.used_at = at
         return True
 
+    def _begin(self, name: bytes, limit: int, at: float) -> Lease | None:
+        """The lease of a second that has just begun, by the share; None without one."""
+        share, now = self._shares.get(name), int(at)
+        if share is None or share.limit != limit or now <= share.since or now // MINUTE != share.since // MINUTE:
+            return None
+        lease = self._seconds[name] = Lease(now, limit, share.count, spent=False, used_at=at, asked_at=at)
+        return lease
+
     def give_back(self, grant: Grant, at: float) -> None:
         """Undo the `take` of this instant: the call was answered 503 and is not charged."""
         for period, _ in limits(grant):
@@ -152,48 +166,39 @@ class Leases:
             if lease is not None and lease.bucket == bucket(period, at):
                 lease.left += 1
 
-    def add(self, need: Need, unit: int, *, count: int, spent: bool, at: float) -> None:
-        """Take in what the database leased."""
+    def add(self, need: Need, unit: int, *, count: int, spent: bool, at: float, share: int = 0) -> None:
+        """Take in what the database leased, and the share that it gave."""
         held, name = self._held[need.period], need.grant.bytes
+        if share:
+            before = self._shares.get(name)
+            same = before is not None and (before.since // MINUTE, before.limit) == (unit // MINUTE, need.limit)
+            self._shares[name] = Share(unit, need.limit, share + (before.count if before is not None and same else 0))
         lease = held.get(name)
         if lease is None or lease.bucket != unit:
-            before = lease.served if lease is not None and lease.bucket == unit - 1 else 0
-            held[name] = Lease(unit, need.limit, count, spent, at, at, got=count, before=before)
+            held[name] = Lease(unit, need.limit, count, spent, at, at)
             return
         if need.limit < lease.limit:
             # How much of it the lower quota leaves is for the shared count to say, once it is back there.
             lease.aside, lease.left = lease.aside + lease.left, 0
         lease.limit = need.limit
         lease.left += count
-        lease.got += count
         lease.spent = spent
         lease.used_at = lease.asked_at = at
 
-    def pace(self, need: Need) -> int:
-        """Calls of a second that this replica serves, by the one before or by this one if they are more already."""
-        lease = self._seconds.get(need.grant.bytes) if need.period is Period.SECOND else None
-        return max(lease.before, lease.served) if lease is not None else 0
-
-    def likely(self, at: float) -> Iterator[Need]:
-        """What will be needed in this second, by what was served in the one before; told once a second.
-
-        Where the quota is near to what is served nothing is: another replica may have the calls.
-        """
-        second = bucket(Period.SECOND, at)
-        if second == self._foreseen:
-            return
-        self._foreseen = second
-        for name, lease in self._seconds.items():
-            if lease.bucket == second - 1 and lease.served >= LIKELY and lease.served * PLENTY <= lease.limit:
-                yield Need(UUID(bytes=name), Period.SECOND, lease.limit)
+    def distrust(self) -> None:
+        """Use no share any more: the counts may have been lost, and know nothing of it."""
+        self._shares.clear()
 
     def idle(self, at: float, unused_for: float = IDLE) -> list[tuple[UUID, int, int]]:
         """Leases of days that nobody used for so long: grant, day, calls left. Forgets what is over."""
         for period, held in self._held.items():
-            # The second before tells what this one will need.
-            oldest = bucket(period, at) - (period is Period.SECOND)
-            for name in [name for name, lease in held.items() if lease.bucket < oldest]:
+            now = bucket(period, at)
+            for name in [name for name, lease in held.items() if lease.bucket != now]:
                 del held[name]
+        if int(at) // MINUTE != self._minute:
+            self._minute = int(at) // MINUTE
+            for name in [name for name, share in self._shares.items() if share.since // MINUTE < self._minute]:
+                del self._shares[name]
         return [
             (UUID(bytes=name), lease.bucket, lease.left + lease.aside)
             for name, lease in self._days.items()
@@ -206,7 +211,6 @@ class Leases:
         if lease is None or lease.bucket != day:
             return 0
         left, lease.left, lease.aside = lease.left + lease.aside, 0, 0
-        lease.got -= left
         # Whether there is more is for the database to say, with the next call.
         lease.spent = False
         return left

@@ -74,7 +74,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001  whatever it was, nothing of it may leave
             _log.error("gateway.application_failed", exc_info=error)
         finally:
-            # The two know each other: a call's memory is free as soon as it is answered, not when garbage is looked for.
+            # The two know each other: so a call's memory is free once it is answered, not when garbage is looked for.
             del self.scope[edge.ANSWER]
             self._protocol.tasks.discard(self._task)
             if not self.response_complete and not self.disconnected:

@@ -28,34 +28,34 @@ ALIVE: Final = 12.0
 DEAD: Final = 20.0
 """Seconds after its last sign of life when another settles for it; more than ALIVE by more than clocks may differ."""
 AHEAD: Final = {Period.SECOND: 128, Period.DAY: 1024}
-"""Calls leased beyond those that wait, while there are plenty; more where more were served in the unit before."""
+"""Calls leased beyond those that wait, while there are plenty."""
 _SWEEP: Final = 0.5
 _SETTLE: Final = 10.0
 _STEPPED: Final = 0.25
 _log = log.get(__name__)
 
 # A lease is at most an eighth of what is left, and one where that is little. Rows are locked in the order of the
-# grants, so that replicas do not lock each other out. Who waited for a row until the calendar unit was over gets nothing
-# of it, and asks again.
+# grants, so that replicas do not lock each other out. Who waited for a row until the calendar unit was over gets
+# nothing of it, and asks again.
 _LEASE: Final = """
 with unit as (select {unit} as bucket),
 leased as (
-    insert into {table} as q (grant_id, bucket, used, most, want)
-    select n.g, unit.bucket, least(n.most, greatest(1, least(n.want, n.most / 8))), n.most, n.want
+    insert into {table} as q (grant_id, bucket, used, most, want{columns})
+    select n.g, unit.bucket, least(n.most, greatest(1, least(n.want, n.most / 8))), n.most, n.want{first}
     from unnest($1::uuid[], $2::bigint[], $3::bigint[]) n(g, most, want), unit
     order by n.g
     on conflict (grant_id) do update set
         bucket = excluded.bucket,
         most = excluded.most,
-        want = excluded.want,
-        used = case when q.bucket <> excluded.bucket then excluded.used else q.used + greatest(0, least(
-            excluded.most - q.used, greatest(1, least(excluded.want, (excluded.most - q.used) / 8))
-        )) end
+        want = excluded.want{again},
+        used = {used} + greatest(0, least(
+            excluded.most - {used}, greatest(1, least(excluded.want, (excluded.most - {used}) / 8))
+        ))
         where excluded.bucket = {unit}
     returning new.grant_id, new.bucket, new.used, new.used >= new.most as spent,
-        new.used - case when old.bucket = new.bucket then old.used else 0 end as count
+        new.used - {was} as count, {share} as share
 ){held}
-select grant_id, bucket, count, used, spent, extract(epoch from clock_timestamp())::float8 as now from leased
+select grant_id, bucket, count, used, spent, share, extract(epoch from clock_timestamp())::float8 as now from leased
 """
 _HELD: Final = """,
 held as (
@@ -63,12 +63,34 @@ held as (
     select $4::uuid, grant_id, bucket, count from leased where count > 0
     on conflict (holder, grant_id, bucket) do update set count = h.count + excluded.count
 )"""
+# A share is at most 1/256 of the quota at a time and all of them 1/16. In each second of their minute all of them count
+# as used from its beginning; a replica that does not yet know of another quota may still use the share of the old one.
+_KEPT: Final = "case when q.minute = excluded.minute and q.most = excluded.most then q.shared else 0 end"
 LEASE: Final = {
     Period.SECOND: _LEASE.format(
-        unit="floor(extract(epoch from clock_timestamp()))::bigint", table="quota_second", held=""
+        unit="floor(extract(epoch from clock_timestamp()))::bigint",
+        table="quota_second",
+        columns=", minute, shared",
+        first=", unit.bucket / 60, least(n.want, n.most / 256)",
+        again=f""",
+        minute = excluded.minute,
+        shared = {_KEPT} + greatest(0, least(excluded.shared, excluded.most / 16 - {_KEPT}))""",
+        used="(case when q.bucket = excluded.bucket then q.used"
+        " when q.minute = excluded.minute then q.shared else 0 end)",
+        was="case when old.bucket = new.bucket then old.used when old.minute = new.minute then old.shared else 0 end",
+        share="new.shared - case when old.minute = new.minute and old.most = new.most then old.shared else 0 end",
+        held="",
     ),
     Period.DAY: _LEASE.format(
-        unit="floor((extract(epoch from clock_timestamp()) + 28800) / 86400)::bigint", table="quota_day", held=_HELD
+        unit="floor((extract(epoch from clock_timestamp()) + 28800) / 86400)::bigint",
+        table="quota_day",
+        columns="",
+        first="",
+        again="",
+        used="(case when q.bucket = excluded.bucket then q.used else 0 end)",
+        was="case when old.bucket = new.bucket then old.used else 0 end",
+        share="0",
+        held=_HELD,
     ),
 }
 _SCARCE: Final = """
@@ -237,6 +259,10 @@ class Meter:
         if charge.leases is self.leases:
             self.leases.give_back(charge.grant, charge.at)
 
+    def distrust(self) -> None:
+        """The database was lost: what it counts in seconds it may have forgotten."""
+        self.leases.distrust()
+
     async def _lease(self, needs: list[Need]) -> None:
         """One query for all that need something at the moment."""
         for need in needs:
@@ -253,8 +279,6 @@ class Meter:
                 wanted, self._wanted, self._round = self._wanted, {}, None
                 for period in Period:
                     asked = {need: n for need, n in wanted.items() if need.period is period}
-                    if asked and period is Period.SECOND:
-                        asked = dict.fromkeys(self.leases.likely(self.now()), 0) | asked
                     if asked:
                         await self._ask(period, asked)
         except Unavailable as away:
@@ -270,7 +294,7 @@ class Meter:
         values: list[Any] = [
             list(needs),
             [need.limit for need in needs.values()],
-            [asked[need] + max(AHEAD[period], self.leases.pace(need)) for need in needs.values()],
+            [asked[need] + AHEAD[period] for need in needs.values()],
         ]
         if period is Period.DAY:
             values.append(self.holder)
@@ -279,7 +303,9 @@ class Meter:
             need = needs[UUID(bytes=row["grant_id"].bytes)]
             if self.heard_used is not None:
                 self.heard_used(need, row["bucket"], row["used"])
-            self.leases.add(need, row["bucket"], count=row["count"], spent=row["spent"], at=self.now())
+            self.leases.add(
+                need, row["bucket"], count=row["count"], spent=row["spent"], at=self.now(), share=row["share"]
+            )
 
     def _set_clock(self, told: float) -> None:
         ahead = told - time.monotonic()

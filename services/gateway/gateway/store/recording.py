@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -52,6 +53,8 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.TimerHandle | None = None
         self._stopping = False
+        self.lost: Callable[[], None] | None = None
+        """Told whenever the database did not commit: before any later call is answered."""
 
     @property
     def waiting(self) -> int:
@@ -164,6 +167,8 @@ class Recorder:
                 if connection is not None:
                     connection.terminate()
                 connection = None
+                if self.lost is not None:
+                    self.lost()
                 await asyncio.sleep(_RETRY)
             else:
                 return connection
