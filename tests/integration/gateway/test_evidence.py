@@ -222,6 +222,19 @@ class TestNumbers:
         assert answered
         assert {answer.trace_id for answer in answered} <= set(held)
 
+    async def test_that_the_database_was_lost_is_told(self, outbox):
+        """What it counts in seconds goes with it: whoever holds shares of that gives them up."""
+        recorder, told = Recorder(outbox.app_url, "w-lost"), []
+        recorder.lost = lambda: told.append(recorder.committed)
+        recorder.start()
+        await recorder.record(b'{"x":1}')
+        assert told == []
+        async with administrator(outbox) as admin:
+            await terminate(admin, "gateway recorder")
+        await recorder.record(b'{"x":2}')
+        assert told == [1], "before what comes next is committed"
+        await recorder.stop()
+
     async def test_a_commit_whose_news_was_lost_is_not_committed_again(self, outbox, installation):
         """FAULT-10: the row is there and the reply is not: the same row again is no second one."""
         recorder = Recorder(outbox.app_url, "w-unknown-outcome")

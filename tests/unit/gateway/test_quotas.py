@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.events import Quota
 from gateway.domain.grants import Grant
-from gateway.domain.quotas import IDLE, MINUTE, Leases, Need, Period, bucket, limits
+from gateway.domain.quotas import IDLE, TERM, Leases, Need, Period, bucket, limits
 from tests.support.gateway_world import World
 from tests.support.items import key, text
 
@@ -33,14 +33,14 @@ class Shared:
 
     unit: int = -1
     used: int = 0
-    minute: int = -1
+    term: int = -1
     shared: int = 0
 
     def lease(self, leases: Leases, need: Need, want: int, at: float) -> None:
         now = bucket(need.period, at)
         seconds = need.period is Period.SECOND
-        if now // MINUTE != self.minute:
-            self.minute, self.shared = now // MINUTE, 0
+        if now // TERM != self.term:
+            self.term, self.shared = now // TERM, 0
         if now != self.unit:
             self.unit, self.used = now, self.shared
         left = need.limit - self.used
@@ -174,7 +174,7 @@ class TestOneReplica:
 
 
 class TestShares:
-    """Where there is plenty a replica serves so many calls in each second of a minute without asking again."""
+    """Where there is plenty a replica serves so many calls in each second of a term without asking again."""
 
     def given(self, at=NOON, quota=1000, share=3):
         grant, leases = granted(per_second=quota), Leases()
@@ -196,12 +196,12 @@ class TestShares:
         assert [leases.take(grant, NOON + 1) for _ in range(5)] == [True] * 4 + [[need]]
         assert [leases.take(grant, NOON + 2) for _ in range(7)] == [True] * 6 + [[need]]
 
-    def test_it_ends_with_the_minute(self):
+    def test_it_ends_with_the_term(self):
         grant, leases, need = self.given()
-        assert leases.take(grant, NOON + MINUTE - 1) is True
-        assert leases.take(grant, NOON + MINUTE) == [need]
-        leases.idle(NOON + MINUTE)
-        assert leases.take(grant, NOON + MINUTE - 2) == [need], "and nothing is kept of it"
+        assert leases.take(grant, NOON + TERM - 1) is True
+        assert leases.take(grant, NOON + TERM) == [need]
+        leases.idle(NOON + TERM)
+        assert leases.take(grant, NOON + TERM - 2) == [need], "and nothing is kept of it"
 
     def test_it_does_not_begin_before_it_was_counted(self):
         """A clock that is behind the database's: in its second the database knew of no share."""

@@ -1,8 +1,8 @@
 """Quotas of grants as leases: a replica takes a few calls ahead from the shared count and serves them by itself.
 
 Seconds and days are calendar units of Asia/Shanghai by the database's clock. What was leased for one is worth nothing
-in the next. Where there is plenty a replica also gets a share: so many calls in each second of a minute, not asked for
-again.
+in the next. Where there is plenty a replica also gets a share: so many calls in each second of five minutes, not
+asked for again.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ IDLE: Final = 1.0
 replica had leased and did not use may be there by then."""
 
 
-MINUTE: Final = 60
-"""Seconds for which a share is held; minutes of the clock, so that all shares of one end together."""
+TERM: Final = 300
+"""Seconds for which a share is held; terms of the clock, so that all shares of a grant end together."""
 
 
 class Period(StrEnum):
@@ -51,7 +51,7 @@ class Lease:
 
 @dataclass(slots=True)
 class Share:
-    """Calls of one grant that this replica may serve in each second of a minute after the one it was given in."""
+    """Calls of one grant that this replica may serve in each second of a term after the one it was given in."""
 
     since: int
     limit: int
@@ -89,7 +89,7 @@ class Leases:
         self._held: dict[Period, dict[bytes, Lease]] = {Period.SECOND: {}, Period.DAY: {}}
         self._seconds, self._days = self._held[Period.SECOND], self._held[Period.DAY]
         self._shares: dict[bytes, Share] = {}
-        self._minute = 0
+        self._term = 0
         """In which shares were looked through last."""
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ class Leases:
     def _begin(self, name: bytes, limit: int, at: float) -> Lease | None:
         """The lease of a second that has just begun, by the share; None without one."""
         share, now = self._shares.get(name), int(at)
-        if share is None or share.limit != limit or now <= share.since or now // MINUTE != share.since // MINUTE:
+        if share is None or share.limit != limit or now <= share.since or now // TERM != share.since // TERM:
             return None
         lease = self._seconds[name] = Lease(now, limit, share.count, spent=False, used_at=at, asked_at=at)
         return lease
@@ -171,7 +171,7 @@ class Leases:
         held, name = self._held[need.period], need.grant.bytes
         if share:
             before = self._shares.get(name)
-            same = before is not None and (before.since // MINUTE, before.limit) == (unit // MINUTE, need.limit)
+            same = before is not None and (before.since // TERM, before.limit) == (unit // TERM, need.limit)
             self._shares[name] = Share(unit, need.limit, share + (before.count if before is not None and same else 0))
         lease = held.get(name)
         if lease is None or lease.bucket != unit:
@@ -195,9 +195,9 @@ class Leases:
             now = bucket(period, at)
             for name in [name for name, lease in held.items() if lease.bucket != now]:
                 del held[name]
-        if int(at) // MINUTE != self._minute:
-            self._minute = int(at) // MINUTE
-            for name in [name for name, share in self._shares.items() if share.since // MINUTE < self._minute]:
+        if int(at) // TERM != self._term:
+            self._term = int(at) // TERM
+            for name in [name for name, share in self._shares.items() if share.since // TERM < self._term]:
                 del self._shares[name]
         return [
             (UUID(bytes=name), lease.bucket, lease.left + lease.aside)

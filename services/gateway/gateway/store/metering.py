@@ -16,7 +16,7 @@ from uuid import UUID
 from common import log
 from common.ids import uuid7
 from gateway.domain.grants import Grant
-from gateway.domain.quotas import Charge, Leases, Need, Period, bucket
+from gateway.domain.quotas import TERM, Charge, Leases, Need, Period, bucket
 from gateway.errors import Code, Refused, Trouble, Unavailable
 from gateway.store.link import Link
 
@@ -63,22 +63,22 @@ held as (
     select $4::uuid, grant_id, bucket, count from leased where count > 0
     on conflict (holder, grant_id, bucket) do update set count = h.count + excluded.count
 )"""
-# A share is at most 1/256 of the quota at a time and all of them 1/16. In each second of their minute all of them count
+# A share is at most 1/256 of the quota at a time and all of them 1/16. In each second of their term all of them count
 # as used from its beginning; a replica that does not yet know of another quota may still use the share of the old one.
-_KEPT: Final = "case when q.minute = excluded.minute and q.most = excluded.most then q.shared else 0 end"
+_KEPT: Final = "case when q.term = excluded.term and q.most = excluded.most then q.shared else 0 end"
 LEASE: Final = {
     Period.SECOND: _LEASE.format(
         unit="floor(extract(epoch from clock_timestamp()))::bigint",
         table="quota_second",
-        columns=", minute, shared",
-        first=", unit.bucket / 60, least(n.want, n.most / 256)",
+        columns=", term, shared",
+        first=f", unit.bucket / {TERM}, least(n.want, n.most / 256)",
         again=f""",
-        minute = excluded.minute,
+        term = excluded.term,
         shared = {_KEPT} + greatest(0, least(excluded.shared, excluded.most / 16 - {_KEPT}))""",
         used="(case when q.bucket = excluded.bucket then q.used"
-        " when q.minute = excluded.minute then q.shared else 0 end)",
-        was="case when old.bucket = new.bucket then old.used when old.minute = new.minute then old.shared else 0 end",
-        share="new.shared - case when old.minute = new.minute and old.most = new.most then old.shared else 0 end",
+        " when q.term = excluded.term then q.shared else 0 end)",
+        was="case when old.bucket = new.bucket then old.used when old.term = new.term then old.shared else 0 end",
+        share="new.shared - case when old.term = new.term and old.most = new.most then old.shared else 0 end",
         held="",
     ),
     Period.DAY: _LEASE.format(

@@ -1,4 +1,4 @@
-"""Shares of a quota per second: calls that replicas may serve in every second of a minute without asking again."""
+"""Shares of a quota per second: calls that replicas may serve in every second of some minutes without asking again."""
 
 from alembic import op
 
@@ -10,10 +10,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute(
-        "alter table quota_second add column minute bigint not null default 0,"
+        "alter table quota_second add column term bigint not null default 0,"
         " add column shared bigint not null default 0"
     )
 
 
 def downgrade() -> None:
-    op.execute("alter table quota_second drop column minute, drop column shared")
+    op.execute("alter table quota_second drop column term, drop column shared")
