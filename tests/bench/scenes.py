@@ -13,6 +13,7 @@ from demo.system import System
 from tests.bench.district import CODES, ROWS, District, Teller
 from tests.bench.load import Calls, Target, zipf
 from tests.bench.world import Query
+from tests.support.databases import value
 from tests.support.waiting import until
 
 SPREAD = (20, 10)
@@ -157,3 +158,7 @@ def await_callable(system: System, found: District) -> None:
         # Grants arrive in the order in which they were told.
         until(lambda: answers(found.targets[-1]), within=120, what="the last grant callable")
         until(lambda: answers(found.targets[0]), within=30, what="the first grant callable")
+    # The trail keeps each of them in a transaction of its own, which takes longer than the gateway does.
+    told = value(system, "sharing", "select count(*) from outbox where topic = 'grant-changed'")
+    kept = "select count(*) from kept_event where topic = 'grant-changed'"
+    until(lambda: value(system, "audit", kept) >= told, within=300, what="a trail that has the grants")
