@@ -75,8 +75,7 @@ LEASE: Final = {
         again=f""",
         term = excluded.term,
         shared = {_KEPT} + greatest(0, least(excluded.shared, excluded.most / 16 - {_KEPT}))""",
-        used="(case when q.bucket = excluded.bucket then q.used"
-        " when q.term = excluded.term then q.shared else 0 end)",
+        used="(case when q.bucket = excluded.bucket then q.used when q.term = excluded.term then q.shared else 0 end)",
         was="case when old.bucket = new.bucket then old.used when old.term = new.term then old.shared else 0 end",
         share="new.shared - case when old.term = new.term and old.most = new.most then old.shared else 0 end",
         held="",

@@ -54,7 +54,7 @@ class Recorder:
         self._watching: asyncio.TimerHandle | None = None
         self._stopping = False
         self.lost: Callable[[], None] | None = None
-        """Told whenever the database did not commit: before any later call is answered."""
+        """Told when the database was lost: as soon as the connection ends, or a commit fails on it."""
 
     @property
     def waiting(self) -> int:
@@ -147,6 +147,10 @@ class Recorder:
         payload = b'%b,"records":[%b]}' % (orjson.dumps(body)[:-1], b",".join(records))
         return (event_id, AccessLogged.topic, self.worker, named, payload)
 
+    def _ended(self, *_: object) -> None:
+        if self.lost is not None:
+            self.lost()
+
     async def _commit(self, connection: asyncpg.Connection | None, row: tuple[Any, ...]) -> asyncpg.Connection:
         while True:
             try:
@@ -157,6 +161,7 @@ class Recorder:
                         command_timeout=QUERY_WITHIN,
                         server_settings={**db.SERVER_SETTINGS, "application_name": "gateway recorder"},
                     )
+                    connection.add_termination_listener(self._ended)
                 await connection.execute(
                     "insert into outbox (event_id, topic, key, headers, payload) values ($1, $2, $3, $4, $5)"
                     " on conflict do nothing",
@@ -167,8 +172,7 @@ class Recorder:
                 if connection is not None:
                     connection.terminate()
                 connection = None
-                if self.lost is not None:
-                    self.lost()
+                self._ended()
                 await asyncio.sleep(_RETRY)
             else:
                 return connection
