@@ -3,6 +3,7 @@
 
 import asyncio
 import dataclasses
+import gc
 from collections import Counter
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from common.events import RecordKind
 from exchange.layout import READER
 from gateway import api, jobs, service
 from gateway.domain.flood import Flood
+from gateway.jobs.exchange import Exchange
 from gateway.store.recording import Recorder
 from tests.support import edge_server
 from tests.support.edge_server import HOST, post
@@ -181,6 +183,10 @@ class TestOverload:
         assert guarded.calls.working == 0
 
 
+def _held(kind):
+    return [found for found in gc.get_objects() if isinstance(found, kind)]
+
+
 @pytest.fixture
 async def wire(guarded):
     async with edge_server.beside(guarded.calls) as made:
@@ -196,6 +202,22 @@ class TestOnTheWire:
         assert answer.body.startswith(b'{"SUCCESS":"1"')
         (record,) = await guarded.door.records()
         assert (record.trace_id, record.source_address) == (answer.headers["x-trace-id"], "127.0.0.1")
+
+    async def test_what_was_answered_is_gone_without_a_search_for_garbage(self, guarded, wire):
+        """A search stops all calls of a worker; 14 to 34 ms were measured, twice a second."""
+        gc.collect()
+        gc.disable()
+        try:
+            one = await wire.connect()
+            for _ in range(20):
+                assert (await one.ask(post("/streets"))).status == 200
+                other = await wire.connect()
+                assert (await other.ask(post("/streets"))).status == 200
+                await other.close()
+            await one.close()
+            await eventually(lambda: asyncio.sleep(0, not _held(Exchange)), what="nothing of 40 calls")
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize(
         ("status", "raw"),

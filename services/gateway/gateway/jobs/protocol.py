@@ -85,7 +85,9 @@ class Protocol(HttpToolsProtocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        self.parser = None  # type: ignore[assignment]  # as in uvicorn: it and this object know each other
+        # They and this object know each other: without this only a search for garbage would find them.
+        self.parser = None  # type: ignore[assignment]  # as in uvicorn
+        self.cycle = self._working = None  # type: ignore[assignment]  # the same
         self._deaf = True
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says None, asyncio says bool | None
