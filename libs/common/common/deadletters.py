@@ -59,7 +59,8 @@ async def read_all(kafka: bus.Kafka, service: str) -> AsyncGenerator[DeadLetter,
     )
     seen: set[str] = set()
     try:
-        await asyncio.wait_for(consumer.start(), _START_TIMEOUT)
+        async with asyncio.timeout(_START_TIMEOUT):
+            await consumer.start()
         ends = {tp: end for tp, end in (await consumer.end_offsets(list(consumer.assignment()))).items() if end > 0}
         begins = await consumer.beginning_offsets(list(ends))
         waiting = {tp for tp, end in ends.items() if begins[tp] < end}

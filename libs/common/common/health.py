@@ -55,7 +55,8 @@ class Health:
 
 async def _ask(check: Check) -> str:
     try:
-        await asyncio.wait_for(check(), _TIMEOUT)
+        async with asyncio.timeout(_TIMEOUT):
+            await check()
     except Exception as error:  # noqa: BLE001  whatever the trouble is, it is named, not raised
         return type(error).__name__
     return "ok"

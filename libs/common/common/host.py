@@ -182,7 +182,8 @@ async def start_broker(broker: KafkaBroker, reading: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001  whatever kept it from starting, the service goes on and tries again
             _log.warning("bus.not_started", error=type(error).__name__, again_in=pause)
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(broker.stop(), _STOP_TIMEOUT)
+                async with asyncio.timeout(_STOP_TIMEOUT):
+                    await broker.stop()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _BROKER_PAUSE_LAST)
         else:
@@ -196,7 +197,8 @@ async def stop_broker(broker: KafkaBroker, starting: "asyncio.Task[None]") -> No
     with contextlib.suppress(asyncio.CancelledError):
         await starting
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(broker.stop(), _STOP_TIMEOUT)
+        async with asyncio.timeout(_STOP_TIMEOUT):
+            await broker.stop()
 
 
 def serve(parts: Parts, settings: ServiceSettings) -> None:

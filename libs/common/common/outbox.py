@@ -223,7 +223,8 @@ class Relay:
             else:
                 rest = min(rest * 2, _POLL_REST)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), rest)
+                async with asyncio.timeout(rest):
+                    await self._wake.wait()
 
     async def _drain_once(self, connection: asyncpg.Connection, producer: Producer) -> int:
         """Send what is next and mark what was acknowledged; the number of rows taken."""
@@ -288,7 +289,8 @@ class Relay:
         done = 0
         while done < len(rows):
             try:
-                done += await asyncio.wait_for(_send_next(producer, rows[done:]), _SEND_TIMEOUT)
+                async with asyncio.timeout(_SEND_TIMEOUT):
+                    done += await _send_next(producer, rows[done:])
             except (KafkaError, TimeoutError, OSError) as error:
                 return _Landing([row["id"] for row in rows[:done]], error)
         return _Landing([row["id"] for row in rows], None)

@@ -124,7 +124,8 @@ class StateReader:
         try:
             # A topic that is not there would keep `start` waiting for ever (recipes 5): bounded, and named.
             try:
-                await asyncio.wait_for(consumer.start(), _START_TIMEOUT)
+                async with asyncio.timeout(_START_TIMEOUT):
+                    await consumer.start()
             except TimeoutError:
                 _log.error("state.no_start", topics=sorted(self.event_types))
                 raise

@@ -173,7 +173,8 @@ class Supervised:
 
     async def _gone(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._exited.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
         except TimeoutError:
             return False
         return True

@@ -107,7 +107,8 @@ class Supervisor:
             for path in [self._folder.log(name) for name in (*self._programs, "supervisor")]:
                 bound(path)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leave.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._leave.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One question of the control socket."""

@@ -112,7 +112,8 @@ class CallReader:
     async def _read(self) -> None:
         consumer = self.consumer()
         try:
-            await asyncio.wait_for(consumer.start(), _START_TIMEOUT)
+            async with asyncio.timeout(_START_TIMEOUT):
+                await consumer.start()
             _log.info("audit.calls_read")
             pause, most = _PAUSE_FIRST, MOST_GROUPS
             while True:

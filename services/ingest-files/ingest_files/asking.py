@@ -62,7 +62,8 @@ class Threads:
             raise Unwell("object store") from error
         work.add_done_callback(self._give_back)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(work), within)
+            async with asyncio.timeout(within):
+                return await asyncio.wrap_future(work)
         except (urllib3.exceptions.HTTPError, MinioException, OSError, TimeoutError) as error:
             raise Unwell("object store") from error
 

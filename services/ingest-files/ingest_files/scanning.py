@@ -57,7 +57,8 @@ class Clamd:
             raise Unwell("malware scanner")
 
     async def _ask(self, path: Path) -> str:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(self.host, self.port), CONNECT_WITHIN)
+        async with asyncio.timeout(CONNECT_WITHIN):
+            reader, writer = await asyncio.open_connection(self.host, self.port)
         # Heard while we still send: a daemon that has had enough says why, and hangs up.
         heard = asyncio.create_task(reader.read(_ANSWER))
         try:

@@ -71,6 +71,24 @@ async def test_without_a_wake_up_the_relay_finds_it_by_asking(database, probe):
     assert await arrived(probe) == [("a", 1)]
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_relay_that_is_woken_and_told_to_stop_at_once_stops(database, probe, turns):
+    # Being woken and being stopped may fall into one turn of the loop: neither may swallow the other.
+    async with relaying(database, probe) as relay:
+        await leads(relay)
+        for _ in range(20):  # wherever in its round the relay is
+            database.db.wrote_event.set()
+            await asyncio.sleep(0.005)
+        database.db.wrote_event.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(relay.stop())
+        await asyncio.wait({stopping}, timeout=30)
+        stopped = stopping.done()
+        await relay.stop()
+    assert stopped
+
+
 # --- Order ----------------------------------------------------------------------------------------------------------
 
 

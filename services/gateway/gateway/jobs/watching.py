@@ -94,7 +94,8 @@ class Watch:
                 self._confirm(began, Road.CHANGES)
         if not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), WELL_EVERY)
+                async with asyncio.timeout(WELL_EVERY):
+                    await self._lost.wait()
         else:
             await self._rest(began, EVERY)
 

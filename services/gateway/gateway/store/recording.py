@@ -69,7 +69,8 @@ class Recorder:
         self._wake.set()
         if self._task is not None:
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(self._task, COMMIT_WITHIN)
+                async with asyncio.timeout(COMMIT_WITHIN):
+                    await self._task
 
     def record(self, made: bytes) -> "asyncio.Future[None]":
         """Done when the record, a JSON object of at least one member, is committed.
